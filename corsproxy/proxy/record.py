@@ -1,0 +1,62 @@
+"""The account of a finished exchange, and who takes it.
+
+Laws: a Record is immutable and holds no secret: no header values but Origin, no query, no body. The
+proxy makes Records and knows nothing of what becomes of them; `observe` makes lines and counters.
+"""
+
+from typing import NamedTuple, Protocol
+
+from corsproxy.cors.policy import Decision
+from corsproxy.cors.vocabulary import Reason
+
+__all__ = ["Gauges", "Observer", "Record"]
+
+
+class Record(NamedTuple):
+    """One request and its answer, from the first byte of the one to the last of the other.
+
+    A tuple because one is made for every request. `started` is Unix time in seconds; `seconds` the
+    whole duration; `upstream_seconds` until the backend's response head, -1.0 where it was not asked
+    or said nothing. `fault` is why the proxy had to answer, or cut, itself; None where all went well.
+    """
+
+    decision: Decision | None  # None: the head was too broken to decide on
+    status: int  # 0: the client left before there was one
+    fault: Reason | None
+    started: float
+    seconds: float
+    upstream_seconds: float
+    client: str  # address of the peer, or of the client a trusted proxy named
+    method: bytes
+    path: bytes  # as sent, without the query
+    host: bytes
+    origin: bytes | None
+    request_bytes: int  # bodies only
+    response_bytes: int
+    request_id: str  # "" unless one was given or needed
+    notes: tuple[Reason, ...] = ()  # backend_cors_conflict, backend_redirect
+    removed_fields: tuple[bytes, ...] = ()  # the backend's CORS fields, with backend_cors_conflict
+    detail: str = ""  # what precisely was wrong, for people
+
+
+class Gauges(NamedTuple):
+    """What a worker has open at this moment."""
+
+    client_connections: int
+    upstream_connections_active: int
+    upstream_connections_idle: int
+    upstream_queue: int
+    tunnels: int
+
+
+class Observer(Protocol):
+    """Takes Records; must neither block nor raise."""
+
+    def finished(self, record: Record) -> None:
+        """Take the account of one finished exchange."""
+
+    def connection_opened(self) -> None:
+        """Count a client's connection."""
+
+    def event(self, level: str, message: str, **details: object) -> None:
+        """Log something that is not an exchange; `level` as in `log.level`, details JSON-able."""
