@@ -1,0 +1,1 @@
+"""One small module a command; the only floor that calls sys.exit and asyncio.run."""

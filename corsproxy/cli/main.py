@@ -1,0 +1,83 @@
+"""The `corsproxy` command: which sub-commands there are, and where each lives.
+
+Laws: a command's module is imported when that command is called (or listed in the help), never
+before, so that `run` pays for nothing that another command needs. Exit status 2 is a mistake in the
+call or in the configuration; what else a status means is each command's own.
+"""
+
+import difflib
+import importlib
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import click
+
+from corsproxy import __version__
+
+__all__ = ["COMING", "COMMANDS", "main"]
+
+# Name -> module; the click.Command in it bears the same name. In the order of the help text.
+COMMANDS: Mapping[str, str] = MappingProxyType(
+    {
+        "run": "corsproxy.cli.run",
+        "check": "corsproxy.cli.check",
+        "schema": "corsproxy.cli.schema",
+        "demo": "corsproxy.cli.demo",
+    }
+)
+# Commands that the documentation speaks of and this version does not have: named, never pretended.
+COMING = ("explain", "probe", "import")
+
+
+class Commands(click.Group):
+    """A group that imports a command only when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
+        """Name the commands in the order in which one meets them, not alphabetically."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 -- as above
+        """Import the command's module and take the command out of it; None for an unknown name."""
+        module = COMMANDS.get(cmd_name)
+        if module is None:
+            return None
+        command = getattr(importlib.import_module(module), cmd_name)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{module}.{cmd_name} is not a click.Command")
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Resolve as click does, but say of a name that is not there what to do instead."""
+        name = args[0]
+        if name in COMMANDS or name.startswith("-"):
+            return super().resolve_command(ctx, args)
+        if name in COMING:
+            raise click.UsageError(f"`{name}` is not available in corsproxy {__version__}. {_listed()}", ctx)
+        near = difflib.get_close_matches(name, COMMANDS, n=1)
+        hint = f"Did you mean `{near[0]}`?" if near else _listed()
+        raise click.UsageError(f"There is no command `{name}`. {hint}", ctx)
+
+
+def _listed() -> str:
+    return f"This version has: {', '.join(COMMANDS)}."
+
+
+@click.command(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="`corsproxy COMMAND --help` tells more. Start with `corsproxy demo`.",
+)
+@click.version_option(__version__, prog_name="corsproxy", message="%(prog)s %(version)s")
+def corsproxy() -> None:
+    """A reverse proxy that speaks CORS for the one backend behind it.
+
+    It answers preflights, decides by rules in YAML, removes every CORS field that the backend sent,
+    adds the right ones, and can always say why.
+    """
+
+
+def main() -> None:
+    """Run the command line of this process; does not return."""
+    corsproxy.main(prog_name="corsproxy")

@@ -1,0 +1,97 @@
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from corsproxy import __version__
+from corsproxy.cli import main as cli
+
+
+def invoke(*words: str) -> tuple[int, str, str]:
+    result = CliRunner().invoke(cli.corsproxy, words, prog_name="corsproxy")
+    return result.exit_code, result.stdout, result.stderr
+
+
+def python(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False)
+
+
+def usage_error(message: str) -> str:
+    return (
+        "Usage: corsproxy [OPTIONS] COMMAND [ARGS]...\n"
+        "Try 'corsproxy --help' for help.\n"
+        "\n"
+        f"Error: {message}\n"
+    )
+
+
+def test_version_is_one_line() -> None:
+    assert invoke("--version") == (0, f"corsproxy {__version__}\n", "")
+
+
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help_names_the_commands_in_the_order_one_meets_them(flag: str) -> None:
+    status, out, err = invoke(flag)
+    listed = [line.split()[0] for line in out.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()]
+    assert (status, listed, err) == (0, ["run", "check", "schema", "demo"], "")
+    assert out.startswith("Usage: corsproxy [OPTIONS] COMMAND [ARGS]...\n")
+
+
+@pytest.mark.parametrize("name", list(cli.COMMANDS))
+def test_every_command_explains_itself(name: str) -> None:
+    status, out, err = invoke(name, "--help")
+    assert (status, err) == (0, "")
+    assert out.startswith(f"Usage: corsproxy {name} ")
+    assert len(out.splitlines()) > 4
+
+
+@pytest.mark.parametrize("name", ["explain", "probe", "import"])
+def test_a_command_of_a_later_version_is_named_as_such_and_not_listed(name: str) -> None:
+    message = (
+        f"`{name}` is not available in corsproxy {__version__}. This version has: run, check, schema, demo."
+    )
+    assert invoke(name, "--origin", "https://a.example") == (2, "", usage_error(message))
+    assert f"  {name}" not in invoke("--help")[1]
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        ("chekc", "There is no command `chekc`. Did you mean `check`?"),
+        ("Run", "There is no command `Run`. Did you mean `run`?"),
+        ("serve", "There is no command `serve`. This version has: run, check, schema, demo."),
+        ("", "There is no command ``. This version has: run, check, schema, demo."),
+    ],
+)
+def test_an_unknown_command_gets_the_nearest_or_all(typed: str, message: str) -> None:
+    assert invoke(typed) == (2, "", usage_error(message))
+
+
+def test_an_unknown_option_is_a_usage_error() -> None:
+    assert invoke("--colour") == (2, "", usage_error("No such option '--colour'."))
+
+
+def test_no_command_at_all_shows_the_help_and_is_a_usage_error() -> None:
+    status, out, err = invoke()
+    assert (status, out) == (2, "")
+    assert err.startswith("Usage: corsproxy [OPTIONS] COMMAND [ARGS]...\n")
+
+
+def test_a_module_without_its_command_is_our_fault_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "COMMANDS", {"json": "json"})
+    result = CliRunner().invoke(cli.corsproxy, ["json"])
+    assert repr(result.exception) == repr(AttributeError("module 'json' has no attribute 'json'"))
+
+
+def test_python_dash_m_is_the_same_command() -> None:
+    done = python("-m", "corsproxy", "--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"corsproxy {__version__}\n", "")
+
+
+def test_the_command_line_imports_no_command_before_it_is_called() -> None:
+    code = (
+        "import sys, corsproxy.cli.main as m;"
+        "print(sorted(n for n in sys.modules if n.startswith('corsproxy.') and n != 'corsproxy.cli.main'))"
+    )
+    assert python("-c", code).stdout == "['corsproxy.cli']\n"
