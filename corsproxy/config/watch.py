@@ -1,0 +1,92 @@
+"""Watch: when the content of a configuration file has changed.
+
+Laws: content counts, not time stamps: a touched file is no change, and a ConfigMap's symlink swap, an
+editor's rename and a copy over the old file all are. A new content counts once two looks agree on it,
+so that a file in the middle of being written is not taken. A file that is away is no change; what runs
+keeps running. Looking happens in a thread of its own: a file system that hangs never stops the proxy.
+"""
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+__all__ = ["Glance", "Watch", "fingerprint"]
+
+INTERVAL = 0.5
+SETTLE = 0.05
+# A file can change twice within one tick of its file system's clock, so a young time stamp proves nothing.
+RACY_NANOSECONDS = 2_000_000_000
+
+
+def fingerprint(path: Path) -> str:
+    """Give the SHA-256 of the file's content in hex, or "" where it cannot be read now."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
+class Glance:
+    """Looks at a file without reading it unless its place, size or times moved."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen: tuple[int, ...] = ()
+        self._is_racy = True
+        self._fingerprint = ""
+
+    def fingerprint(self) -> str:
+        """Give the content's SHA-256 as of now, or "" where the file is away."""
+        try:
+            found = self._path.stat()
+        except OSError:
+            self._seen = ()
+            return ""
+        seen = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+        if seen != self._seen or self._is_racy:
+            # Read after the stat: a write in between makes the next stat differ.
+            self._seen = seen
+            self._is_racy = time.time_ns() - max(found.st_mtime_ns, found.st_ctime_ns) < RACY_NANOSECONDS
+            self._fingerprint = fingerprint(self._path)
+        return self._fingerprint
+
+
+class Watch:
+    """Calls `changed(fingerprint)` from its thread whenever the file at `path` has a new, settled content.
+
+    `known` is the fingerprint of the content that was loaded before the watch began.
+    """
+
+    def __init__(
+        self, path: Path, known: str, changed: Callable[[str], None], *, interval: float = INTERVAL
+    ) -> None:
+        self._glance = Glance(path)
+        self._known = known
+        self._changed = changed
+        self._interval = interval
+        self._stopped = threading.Event()
+        # A daemon: one that hangs in a stat must not keep the process from ending.
+        self._thread = threading.Thread(target=self._run, name="config-watch", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Look no more; a look that is under way reports nothing."""
+        self._stopped.set()
+
+    def _run(self) -> None:
+        while not self._stopped.wait(self._interval):
+            found = self._glance.fingerprint()
+            while found not in {"", self._known}:
+                if self._stopped.wait(SETTLE):
+                    return
+                again = self._glance.fingerprint()
+                if again == found:
+                    self._known = found
+                    self._changed(found)
+                    break
+                found = again
