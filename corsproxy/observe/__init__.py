@@ -1,0 +1,1 @@
+"""What becomes of the account of an exchange: counters and log lines."""
