@@ -19,7 +19,6 @@ class Book(TypedDict):
     """One book on the shelf."""
 
     title: str
-    author: str
     copies: int
 
 
@@ -28,9 +27,9 @@ app.secret_key = "a demonstration signs its cookies with this and keeps nothing 
 
 TOKEN = "Bearer a-demo-token"  # noqa: S105 -- as above
 SHELF: dict[int, Book] = {
-    1: {"title": "Frankenstein", "author": "Mary Shelley", "copies": 3},
-    2: {"title": "Moby-Dick", "author": "Herman Melville", "copies": 1},
-    3: {"title": "Middlemarch", "author": "George Eliot", "copies": 2},
+    1: {"title": "Frankenstein", "copies": 3},
+    2: {"title": "Moby-Dick", "copies": 1},
+    3: {"title": "Middlemarch", "copies": 2},
 }
 
 

@@ -64,7 +64,8 @@ function cardOf(experiment) {
 function panelOf(asker) {
   const panel = part("panel");
   panel.classList.add("waiting", asker.listed ? "listed" : "stranger");
-  put(panel.querySelector(".origin"), asker.origin);
+  const role = document.createElement("span");
+  put(panel.querySelector(".origin"), `${asker.origin} `).append(put(role, asker.listed ? "(listed)" : "(stranger)"));
   put(panel.querySelector(".words"), "not asked yet");
   return panel;
 }
@@ -74,7 +75,7 @@ function show(panel, experiment, asker, outcome) {
   panel.classList.add(outcome.read ? "read" : "refused");
   put(panel.querySelector(".words"), outcome.verdict);
   put(panel.querySelector(".why"), experiment.why(outcome, asker.listed));
-  put(panel.querySelector(".reached"), outcome.seen.length ? `yes: ${outcome.seen.join(", ")}` : "no");
+  put(panel.querySelector(".reached"), outcome.seen.join(", ") || "nothing");
   showFields(panel.querySelector(".fields"), outcome);
   panel.querySelector(".answered").hidden = !outcome.answer;
   put(panel.querySelector(".answer"), outcome.answer.trim().slice(0, 600));
@@ -83,7 +84,7 @@ function show(panel, experiment, asker, outcome) {
 function showFields(cell, { read, fields }) {
   cell.replaceChildren();
   if (!read || !fields?.length) {
-    put(cell, read ? "this interface shows none" : "none");
+    put(cell, read ? "the messages; this interface shows no fields" : "nothing");
     return;
   }
   const list = document.createElement("ul");
