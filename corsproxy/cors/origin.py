@@ -1,0 +1,49 @@
+"""Origins as browsers serialise them, on the wire, and as people write them, in a configuration.
+
+Laws: an origin of a request is compared as it came and never repaired; what no browser serialises
+is malformed. An origin of a configuration is never repaired either: its faults are named, together
+with the value to write instead. Origins with a `*` in them are in `pattern`.
+https://html.spec.whatwg.org/#ascii-serialisation-of-an-origin
+"""
+
+import re
+from typing import NamedTuple
+
+__all__ = ["DEFAULT_PORTS", "Origin", "is_list", "parse_origin"]
+
+DEFAULT_PORTS = {b"http": b"80", b"https": b"443"}
+
+# The host: every byte that the URL standard leaves in a host it has parsed, or an IPv6 address.
+# https://url.spec.whatwg.org/#forbidden-domain-code-point -- and no comma, which makes a list here.
+_SERIALISED = re.compile(
+    rb"([a-z][a-z0-9+.-]*)://"
+    rb"([a-z0-9_.!\"$&'()*+;=`{}~-]+|\[[0-9a-f:]+\])"
+    rb"(?::(0|[1-9][0-9]{0,4}))?"
+)
+
+
+class Origin(NamedTuple):
+    """A serialised origin in its parts; `port` is b"" where none is written."""
+
+    scheme: bytes
+    host: bytes
+    port: bytes
+
+
+def parse_origin(value: bytes) -> Origin | None:
+    """Take a serialised origin apart; None where no browser would send this. `null` is not handled here."""
+    match = _SERIALISED.fullmatch(value)
+    if match is None:
+        return None
+    scheme, host, port = match.groups(b"")
+    if port and (int(port) > 65535 or DEFAULT_PORTS.get(scheme) == port):
+        return None
+    return Origin(scheme, host, port)
+
+
+def is_list(value: bytes) -> bool:
+    """Tell whether one Origin value tries to be several.
+
+    Stricter: a browser may send a comma inside a host; a backend may take that for two origins.
+    """
+    return b"," in value or b" " in value or b"\t" in value

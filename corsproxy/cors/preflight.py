@@ -1,0 +1,187 @@
+"""Preflights of origins that are allowed: what the answer says, and whether it will satisfy the browser.
+
+Laws: an answer is always given and says all that the rule grants; the browser names what it misses.
+Methods compare byte for byte, field names without case. Work and size are bounded by the rule, and by
+two constants for a rule with `*` and credentials, which is answered with what was asked.
+https://fetch.spec.whatwg.org/#cors-preflight-fetch
+"""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from corsproxy.cors.grant import ALLOW_ORIGIN, VARY_PREFLIGHT, credentials_line
+from corsproxy.cors.rule import Rule
+from corsproxy.cors.vocabulary import (
+    CORS_RESPONSE_FIELDS,
+    SAFELISTED_METHODS,
+    SAFELISTED_REQUEST_FIELDS,
+    Reason,
+)
+
+__all__ = ["AskedPreflight", "PreflightAnswer", "is_token"]
+
+# Stricter: no page asks for so much; what is over this is refused without being read.
+_LONGEST_LIST = 4096
+_MOST_COMMAS = 256
+_LONGEST_METHOD = 64
+
+_DEFAULT_METHODS = ("GET", "HEAD", "POST")
+_AUTHORIZATION = b"authorization"
+_TOKEN = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_BLANKS = b" \t"
+
+
+class AskedPreflight(Protocol):
+    """What a preflight asks."""
+
+    @property
+    def origin(self) -> bytes | None:
+        """The one Origin value."""
+
+    @property
+    def request_method(self) -> bytes | None:
+        """The value of Access-Control-Request-Method."""
+
+    @property
+    def request_headers(self) -> bytes | None:
+        """The value of Access-Control-Request-Headers; several lines are joined with commas."""
+
+    @property
+    def request_private_network(self) -> bool:
+        """Whether Access-Control-Request-Private-Network is there."""
+
+
+def is_token(value: bytes) -> bool:
+    """Tell whether this may be a method or a field name: https://www.rfc-editor.org/rfc/rfc9110#name-tokens."""
+    return bool(value) and not value.translate(None, _TOKEN)
+
+
+class PreflightAnswer:
+    """The answer of one rule. `methods` are all that a page may use, the safelisted ones included."""
+
+    def __init__(self, rule: Rule) -> None:
+        self._methods = _Methods(rule)
+        self._fields = _Fields(rule)
+        self.methods = self._methods.granted
+        self._names_origin = not rule.origins.any
+        self._credentials = b"\r\n" + credentials_line(rule)
+        max_age = b"" if rule.max_age is None else b"Access-Control-Max-Age: %d\r\n" % rule.max_age
+        # A rule that is plain `*` answers everybody alike, so nothing varies.
+        self._tail = max_age + (VARY_PREFLIGHT if self._names_origin else b"")
+        self._private = (
+            b"Access-Control-Allow-Private-Network: true\r\n" if rule.allow_private_network else b""
+        )
+
+    def reason(self, asked: AskedPreflight) -> Reason:
+        """Say whether the browser will go on, ORIGIN_ALLOWED, or what it will miss first."""
+        return self._methods.fault(asked.request_method or b"") or (
+            self._fields.fault(asked.request_headers) or Reason.ORIGIN_ALLOWED
+        )
+
+    def lines(self, asked: AskedPreflight) -> bytes:
+        """Return all lines of the answer, Vary included."""
+        origin = (asked.origin or b"") if self._names_origin else b"*"
+        private = self._private if asked.request_private_network else b""
+        return b"".join(
+            (
+                ALLOW_ORIGIN,
+                origin,
+                self._credentials,
+                self._methods.line(asked.request_method or b""),
+                self._fields.line(asked.request_headers),
+                private,
+                self._tail,
+            )
+        )
+
+
+class _Methods:
+    def __init__(self, rule: Rule) -> None:
+        listed = [name for name in rule.allow_methods if name != "*"]
+        self._is_any = "*" in rule.allow_methods
+        self._echoes = self._is_any and rule.allow_credentials
+        self._listed = ", ".join(listed).encode("ascii")
+        self._default = ", ".join(listed or _DEFAULT_METHODS).encode("ascii")
+        if self._is_any and not self._echoes:
+            self._default = b"*"
+        self._line = b"Access-Control-Allow-Methods: %b\r\n" % self._default
+        # None: every one is
+        names = SAFELISTED_METHODS.union(name.encode("ascii") for name in listed)
+        self._names = names
+        self._folded = frozenset(name.lower() for name in names)
+        self.granted = None if self._is_any else names
+
+    def fault(self, method: bytes) -> Reason | None:
+        if method in self._names or (self._is_any and len(method) <= _LONGEST_METHOD and is_token(method)):
+            return None
+        return Reason.METHOD_CASE if method.lower() in self._folded else Reason.METHOD_NOT_ALLOWED
+
+    def line(self, method: bytes) -> bytes:
+        if not self._echoes or method in self._names or self.fault(method):
+            return self._line
+        listed = self._listed + b", " if self._listed else b""
+        return b"Access-Control-Allow-Methods: %b%b\r\n" % (listed, method)
+
+
+class _Fields:
+    def __init__(self, rule: Rule) -> None:
+        listed = [name for name in rule.allow_headers if name != "*"]
+        self._is_any = "*" in rule.allow_headers
+        self._echoes = self._is_any and rule.allow_credentials
+        self._names = SAFELISTED_REQUEST_FIELDS.union(
+            (b"",), (name.lower().encode("ascii") for name in listed)
+        )
+        if self._is_any and not self._echoes:
+            listed = ["*", *(name for name in listed if name.lower() == "authorization")]
+        self._listed = tuple(name.encode("ascii") for name in listed)
+        self._line = _allow_headers(self._listed)
+        self._covered = frozenset(name.lower() for name in self._listed)
+
+    def fault(self, asked: bytes | None) -> Reason | None:
+        if asked is None:
+            return None
+        if len(asked) > _LONGEST_LIST:
+            return Reason.HEADER_NOT_ALLOWED
+        elements = asked.split(b",", _MOST_COMMAS)
+        # Browsers send lower case and no blanks, so this is nearly always the end of it.
+        if self._names.issuperset(elements):
+            return None
+        if b"," in elements[-1]:
+            return Reason.HEADER_NOT_ALLOWED
+        return next((self._missing(name) for name in _names(elements) if not self._grants(name)), None)
+
+    def _grants(self, name: bytes) -> bool:
+        return name in self._names or (self._is_any and name != _AUTHORIZATION and is_token(name))
+
+    def _missing(self, name: bytes) -> Reason:
+        if self._is_any and name == _AUTHORIZATION:
+            return Reason.AUTHORIZATION_NOT_LISTED
+        return (
+            Reason.CLIENT_SENDS_RESPONSE_HEADER if name in CORS_RESPONSE_FIELDS else Reason.HEADER_NOT_ALLOWED
+        )
+
+    def line(self, asked: bytes | None) -> bytes:
+        """Return Access-Control-Allow-Headers: what is listed, and what was asked that is granted unlisted."""
+        if asked is None or len(asked) > _LONGEST_LIST:
+            return self._line
+        elements = asked.split(b",", _MOST_COMMAS)
+        if self._covered.issuperset(elements) or b"," in elements[-1]:
+            return self._line
+        unlisted = (
+            name for name in _names(elements) if name and name not in self._covered and self._is_due(name)
+        )
+        added = tuple(dict.fromkeys(unlisted))
+        return _allow_headers(self._listed + added) if added else self._line
+
+    def _is_due(self, name: bytes) -> bool:
+        if self._echoes:
+            return self._grants(name)
+        return not self._is_any and name in SAFELISTED_REQUEST_FIELDS
+
+
+def _names(elements: list[bytes]) -> Iterator[bytes]:
+    return (element.strip(_BLANKS).lower() for element in elements)
+
+
+def _allow_headers(names: tuple[bytes, ...]) -> bytes:
+    return b"Access-Control-Allow-Headers: %b\r\n" % b", ".join(names) if names else b""
