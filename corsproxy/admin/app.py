@@ -1,0 +1,81 @@
+"""The admin pages: /livez, /readyz, /metrics, /status.
+
+Laws: GET and HEAD only; answers are never cached, never sniffed and carry no CORS field, ever: no page
+on the web has business here. What a page takes long to make is made off the event loop, which also
+serves the proxied requests.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from aiohttp import web
+
+from corsproxy.admin.fleet import Fleet
+from corsproxy.admin.hosts import guard
+from corsproxy.admin.metrics import Families, expose
+from corsproxy.admin.problems import catch
+from corsproxy.admin.status import status
+from corsproxy.admin.upstream_check import UpstreamCheck
+from corsproxy.config.settings import Admin
+from corsproxy.observe.counters import merge
+from corsproxy.proxy.record import Observer
+
+__all__ = ["build"]
+
+_FIELDS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Server": "corsproxy"}
+
+
+def build(
+    fleet: Fleet, admin: Admin, observer: Observer, clock: Callable[[], float] = time.time
+) -> web.Application:
+    """Return the application over `fleet`."""
+    pages = _Pages(fleet, clock)
+    app = web.Application(middlewares=[catch(observer), guard(admin.hosts)])
+    app.on_response_prepare.append(_add_fields)
+    app.add_routes(
+        [
+            web.get("/livez", pages.livez),
+            web.get("/readyz", pages.readyz),
+            web.get("/metrics", pages.metrics),
+            web.get("/status", pages.status),
+        ]
+    )
+    return app
+
+
+async def _add_fields(_request: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(_FIELDS)
+
+
+class _Pages:
+    def __init__(self, fleet: Fleet, clock: Callable[[], float]) -> None:
+        self._fleet = fleet
+        self._clock = clock
+        self._upstream = UpstreamCheck()
+
+    async def livez(self, _request: web.Request) -> web.Response:
+        return web.Response(text="alive\n")
+
+    async def readyz(self, _request: web.Request) -> web.Response:
+        if self._fleet.is_draining:
+            return web.Response(status=503, text="not ready: draining\n")
+        settings = self._fleet.settings
+        endpoint = settings.upstream.endpoint
+        if failure := await self._upstream.failure(endpoint, settings.timeouts.connect):
+            return web.Response(status=503, text=f"not ready: backend {endpoint}: {failure}\n")
+        return web.Response(text="ready\n")
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        families = Families(merge(await self._fleet.snapshots()), self._fleet.facts())
+        accept = ",".join(request.headers.getall("Accept", []))
+        # Thousands of series take tens of milliseconds.
+        body, content_type = await asyncio.to_thread(expose, accept, families)
+        return web.Response(body=body, headers={"Content-Type": content_type, "Vary": "Accept"})
+
+    async def status(self, _request: web.Request) -> web.Response:
+        total = merge(await self._fleet.snapshots())
+        fleet = self._fleet
+        return web.json_response(
+            status(total, fleet.facts(), fleet.settings, is_draining=fleet.is_draining, now=self._clock())
+        )
