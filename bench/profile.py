@@ -1,0 +1,128 @@
+"""`python -m bench profile`: one peer under one workload, watched by perf (C and kernel) or py-spy (Python)."""
+
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench import accounting, rounds
+from bench.arena import Arena, Running
+from bench.peers.peer import CACHE
+from bench.rounds import Say
+from bench.workloads import Workload
+
+__all__ = ["own_time", "run", "tool_missing"]
+
+_SHOWN = 45
+
+
+def _tool(name: str) -> str:
+    packaged = CACHE / "venv" / "bin" / name
+    return str(packaged) if packaged.exists() else shutil.which(name) or ""
+
+
+def tool_missing(tool: str) -> str:
+    """Say what is missing for "perf" or "py-spy", "" when nothing is."""
+    if _tool(tool):
+        return ""
+    return f"no {tool} ({'Debian: apt install linux-perf' if tool == 'perf' else 'python -m bench setup'})"
+
+
+def run(
+    arena: Arena, running: Running, workload: Workload, seconds: int, *, tool: str, folder: Path, say: Say
+) -> str:
+    """Load the peer under the profiler; return the text to show. The whole recording stays in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pids = accounting.tree(running.child.pid)
+    rounds.measure(arena, running, workload, 1)
+    recording = folder / ("profile.perf" if tool == "perf" else "profile.collapsed")
+    watcher = (
+        _perf(pids, recording)
+        if tool == "perf"
+        else _py_spy(_busiest(arena, running, workload, pids), seconds, recording)
+    )
+    with subprocess.Popen(
+        ["taskset", "-c", str(arena.cores.load), *watcher],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as watching:
+        try:
+            say(
+                rounds.line(workload, 0, running.peer.name, rounds.measure(arena, running, workload, seconds))
+            )
+        finally:
+            if tool == "perf":
+                watching.terminate()  # it writes its recording and ends; py-spy ends by its own duration
+            output, _ = watching.communicate(timeout=60)
+    if not recording.exists():
+        return f"{tool} recorded nothing: {output.strip()}"
+    say(f"recorded in {recording}")
+    return _perf_report(recording) if tool == "perf" else own_time(recording.read_text())
+
+
+def _busiest(arena: Arena, running: Running, workload: Workload, pids: Sequence[int]) -> int:
+    """Find the process that serves: py-spy watches one."""
+    before = accounting.cpu_seconds(pids)
+    rounds.measure(arena, running, workload, 1)
+    after = accounting.cpu_seconds(pids)
+    return max(after, key=lambda pid: after[pid] - before.get(pid, 0.0))
+
+
+def _perf(pids: Sequence[int], recording: Path) -> list[str]:
+    return [
+        _tool("perf"),
+        "record",
+        "-q",
+        "-F",
+        "997",
+        "-g",
+        "-o",
+        str(recording),
+        "-p",
+        ",".join(map(str, pids)),
+    ]
+
+
+def _perf_report(recording: Path) -> str:
+    report = [
+        _tool("perf"),
+        "report",
+        "--stdio",
+        "--no-children",
+        "-g",
+        "none",
+        "--percent-limit",
+        "0.4",
+        "-i",
+        str(recording),
+    ]
+    done = subprocess.run(report, capture_output=True, text=True, check=False)
+    lines = [line.rstrip() for line in done.stdout.splitlines() if line.strip() and not line.startswith("#")]
+    return "\n".join(lines[:_SHOWN]) or done.stderr
+
+
+def _py_spy(pid: int, seconds: int, recording: Path) -> list[str]:
+    watch = [
+        _tool("py-spy"),
+        "record",
+        "--pid",
+        str(pid),
+        "--duration",
+        str(seconds),
+        "--rate",
+        "500",
+        "--native",
+    ]
+    return [*watch, "--format", "raw", "--output", str(recording)]
+
+
+def own_time(collapsed: str) -> str:
+    """Sum collapsed stacks ("outer;inner count") up by their innermost frame."""
+    frames: Counter[str] = Counter()
+    for entry in collapsed.splitlines():
+        stack, _, count = entry.rpartition(" ")
+        frames[stack.rpartition(";")[2]] += int(count)
+    total = frames.total()
+    return "\n".join(f"{100 * count / total:6.2f} %  {frame}" for frame, count in frames.most_common(_SHOWN))
