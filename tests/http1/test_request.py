@@ -1,0 +1,242 @@
+"""Request heads: what is refused and with which status; what is forwarded, line by line."""
+
+import pytest
+
+from corsproxy.http1.faults import BadRequest
+from corsproxy.http1.framing import CHUNKED
+from corsproxy.http1.request import RequestHead, RequestReader
+
+H = b"Host: a.example\r\n"
+
+
+def read(raw: bytes, count_limit: int = 128) -> RequestHead:
+    return RequestReader(count_limit).read(raw)
+
+
+REFUSED = {
+    # framing: CL and TE in every unhappy combination
+    "length and chunked": (
+        b"POST / HTTP/1.1\r\n" + H + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
+        400,
+    ),
+    "chunked and length": (
+        b"POST / HTTP/1.1\r\n" + H + b"Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n",
+        400,
+    ),
+    "chunked and length 0": (
+        b"POST / HTTP/1.1\r\n" + H + b"Transfer-Encoding: chunked\r\nContent-Length: 0\r\n\r\n",
+        400,
+    ),
+    "two lengths": (b"POST / HTTP/1.1\r\n" + H + b"Content-Length: 3\r\nContent-Length: 4\r\n\r\n", 400),
+    "two equal lengths": (
+        b"POST / HTTP/1.1\r\n" + H + b"Content-Length: 3\r\nContent-Length: 3\r\n\r\n",
+        400,
+    ),
+    "length list": (b"POST / HTTP/1.1\r\n" + H + b"Content-Length: 3, 3\r\n\r\n", 400),
+    "length with sign": (b"POST / HTTP/1.1\r\n" + H + b"Content-Length: +3\r\n\r\n", 400),
+    "negative length": (b"POST / HTTP/1.1\r\n" + H + b"Content-Length: -3\r\n\r\n", 400),
+    "hexadecimal length": (b"POST / HTTP/1.1\r\n" + H + b"Content-Length: 0x3\r\n\r\n", 400),
+    "empty length": (b"POST / HTTP/1.1\r\n" + H + b"Content-Length:\r\n\r\n", 400),
+    "length over 2^63-1": (b"POST / HTTP/1.1\r\n" + H + b"Content-Length: 9223372036854775808\r\n\r\n", 400),
+    "length of 2^64-1": (b"POST / HTTP/1.1\r\n" + H + b"Content-Length: 18446744073709551615\r\n\r\n", 400),
+    "gzip, chunked": (b"POST / HTTP/1.1\r\n" + H + b"Transfer-Encoding: gzip, chunked\r\n\r\n", 400),
+    "chunked twice": (b"POST / HTTP/1.1\r\n" + H + b"Transfer-Encoding: chunked, chunked\r\n\r\n", 400),
+    "two chunked lines": (
+        b"POST / HTTP/1.1\r\n" + H + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+        400,
+    ),
+    "gzip": (b"POST / HTTP/1.1\r\n" + H + b"Transfer-Encoding: gzip\r\n\r\n", 501),
+    "identity": (b"POST / HTTP/1.1\r\n" + H + b"Transfer-Encoding: identity\r\n\r\n", 501),
+    "quoted chunked": (b"POST / HTTP/1.1\r\n" + H + b'Transfer-Encoding: "chunked"\r\n\r\n', 400),
+    "vertical tab chunked": (b"POST / HTTP/1.1\r\n" + H + b"Transfer-Encoding: \x0bchunked\r\n\r\n", 400),
+    "chunked in 1.0": (b"POST / HTTP/1.0\r\n" + H + b"Transfer-Encoding: chunked\r\n\r\n", 400),
+    # lines
+    "bare LF": (b"GET / HTTP/1.1\n" + H + b"\r\n", 400),
+    "bare LF in a field": (b"GET / HTTP/1.1\r\n" + H + b"X: a\nY: b\r\n\r\n", 400),
+    "bare CR in a value": (b"GET / HTTP/1.1\r\n" + H + b"X: a\rb\r\n\r\n", 400),
+    "folded": (b"GET / HTTP/1.1\r\n" + H + b"X: a\r\n b\r\n\r\n", 400),
+    "folded by tab": (b"GET / HTTP/1.1\r\n" + H + b"X: a\r\n\tb\r\n\r\n", 400),
+    "space before colon": (b"GET / HTTP/1.1\r\n" + H + b"X : a\r\n\r\n", 400),
+    "space before the first field": (b"GET / HTTP/1.1\r\n " + H + b"\r\n", 400),
+    "empty name": (b"GET / HTTP/1.1\r\n" + H + b": a\r\n\r\n", 400),
+    "no colon": (b"GET / HTTP/1.1\r\n" + H + b"abc\r\n\r\n", 400),
+    "NUL in a value": (b"GET / HTTP/1.1\r\n" + H + b"X: a\0b\r\n\r\n", 400),
+    "control byte in a value": (b"GET / HTTP/1.1\r\n" + H + b"X: a\x01b\r\n\r\n", 400),
+    "DEL in a value": (b"GET / HTTP/1.1\r\n" + H + b"X: a\x7fb\r\n\r\n", 400),
+    "bad name": (b"GET / HTTP/1.1\r\n" + H + b"X(y): a\r\n\r\n", 400),
+    "name outside ASCII": (b"GET / HTTP/1.1\r\n" + H + b"X\xe9: a\r\n\r\n", 400),
+    # hosts
+    "no Host": (b"GET / HTTP/1.1\r\nX: a\r\n\r\n", 400),
+    "two Hosts": (b"GET / HTTP/1.1\r\n" + H + H + b"\r\n", 400),
+    "empty Host": (b"GET / HTTP/1.1\r\nHost:\r\n\r\n", 400),
+    "Host with space": (b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400),
+    "Host with userinfo": (b"GET / HTTP/1.1\r\nHost: u@a\r\n\r\n", 400),
+    "Host with path": (b"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", 400),
+    "Host list": (b"GET / HTTP/1.1\r\nHost: a,b\r\n\r\n", 400),
+    "Host with a bad port": (b"GET / HTTP/1.1\r\nHost: a:x\r\n\r\n", 400),
+    "Host with a port over 65535": (b"GET / HTTP/1.1\r\nHost: a:65536\r\n\r\n", 400),
+    "absolute target, other Host": (b"GET http://b.example/ HTTP/1.1\r\n" + H + b"\r\n", 400),
+    # targets, methods, versions
+    "* with GET": (b"GET * HTTP/1.1\r\n" + H + b"\r\n", 400),
+    "fragment": (b"GET /a#b HTTP/1.1\r\n" + H + b"\r\n", 400),
+    "target outside ASCII": (b"GET /\xe9 HTTP/1.1\r\n" + H + b"\r\n", 400),
+    "relative target": (b"GET a HTTP/1.1\r\n" + H + b"\r\n", 400),
+    "ftp target": (b"GET ftp://a.example/ HTTP/1.1\r\n" + H + b"\r\n", 400),
+    "two spaces": (b"GET  / HTTP/1.1\r\n" + H + b"\r\n", 400),
+    "tab": (b"GET\t/ HTTP/1.1\r\n" + H + b"\r\n", 400),
+    "CONNECT": (b"CONNECT a.example:443 HTTP/1.1\r\n" + H + b"\r\n", 405),
+    "TRACE": (b"TRACE / HTTP/1.1\r\n" + H + b"\r\n", 405),
+    "unknown method": (b"BREW / HTTP/1.1\r\n" + H + b"\r\n", 501),
+    "lower-case method": (b"get / HTTP/1.1\r\n" + H + b"\r\n", 501),
+    "0.9": (b"GET / HTTP/0.9\r\n" + H + b"\r\n", 505),
+    "1.2": (b"GET / HTTP/1.2\r\n" + H + b"\r\n", 505),
+    "2.0": (b"GET / HTTP/2.0\r\n" + H + b"\r\n", 505),
+    "HTTP/2's preface": (b"PRI * HTTP/2.0\r\n\r\n", 505),
+    "no version": (b"GET /\r\n" + H + b"\r\n", 400),
+    # fields a client cannot name away, doubles, loops
+    "names Host away": (b"GET / HTTP/1.1\r\n" + H + b"Connection: close, Host\r\n\r\n", 400),
+    "names Origin away": (b"GET / HTTP/1.1\r\n" + H + b"Connection: origin\r\n\r\n", 400),
+    "names Cookie away": (b"GET / HTTP/1.1\r\n" + H + b"Connection: keep-alive, cookie\r\n\r\n", 400),
+    "names Authorization away": (b"GET / HTTP/1.1\r\n" + H + b"Connection: Authorization\r\n\r\n", 400),
+    "names Content-Length away": (b"GET / HTTP/1.1\r\n" + H + b"Connection: content-length\r\n\r\n", 400),
+    "names X-Forwarded-For away": (b"GET / HTTP/1.1\r\n" + H + b"Connection: X-Forwarded-For\r\n\r\n", 400),
+    "two Origins": (b"GET / HTTP/1.1\r\n" + H + b"Origin: https://a\r\nOrigin: https://a\r\n\r\n", 400),
+    "two request methods": (
+        b"OPTIONS / HTTP/1.1\r\n"
+        + H
+        + b"Access-Control-Request-Method: A\r\naccess-control-request-method: A\r\n\r\n",
+        400,
+    ),
+    "unknown expectation": (b"GET / HTTP/1.1\r\n" + H + b"Expect: tea\r\n\r\n", 417),
+    "loop": (b"GET / HTTP/1.1\r\n" + H + b"Via: 1.0 x, 1.1 corsproxy\r\n\r\n", 508),
+    "loop, odd spelling": (b"GET / HTTP/1.1\r\n" + H + b"vIa:1.1 corsproxy (x)\r\n\r\n", 508),
+}
+
+
+@pytest.mark.parametrize(("raw", "status"), REFUSED.values(), ids=REFUSED)
+def test_refused(raw: bytes, status: int) -> None:
+    with pytest.raises(BadRequest) as caught:
+        read(raw)
+    assert caught.value.status == status
+
+
+def test_too_many_fields() -> None:
+    raw = b"GET / HTTP/1.1\r\n" + H + b"X: a\r\n" * 3 + b"\r\n"
+    assert len(read(raw, count_limit=4).lines) == 7
+    with pytest.raises(BadRequest) as caught:
+        read(raw, count_limit=3)
+    assert caught.value.status == 431
+
+
+# What goes in (after the request line and Host) and what is forwarded of it.
+FORWARDED = {
+    "order, spelling and repetition stay": (
+        b"x-A: 1\r\nX-a:  2 \r\nCookie: a=b\r\nX-A:3\r\n",
+        [b"x-A: 1", b"X-a:  2 ", b"Cookie: a=b", b"X-A:3"],
+    ),
+    "high bytes stay": (b"X: \xe9\xff\r\n", [b"X: \xe9\xff"]),
+    "hop-by-hop goes": (
+        b"Connection: keep-alive\r\nKeep-Alive: 5\r\nProxy-Connection: x\r\nTE: trailers\r\nTrailer: x\r\nUpgrade: h2c\r\n"
+        b"HTTP2-Settings: abc\r\nA: b\r\n",
+        [b"A: b"],
+    ),
+    "te in any case goes": (b"tE:x\r\nTe: y\r\nA: b\r\n", [b"A: b"]),
+    "what Connection names goes": (b"X-Mine: 1\r\nConnection: X-MINE, close\r\nA: b\r\n", [b"A: b"]),
+    "underscored names go": (b"X_Forwarded_For: 1\r\nA: b_c\r\nx_y: z\r\n", [b"A: b_c"]),
+    "forwarding claims go": (
+        b"X-Forwarded-For: 1.1.1.1\r\nx-forwarded-proto: https\r\nForwarded: for=1\r\nX-Forwarded-Ssl: on\r\nA: b\r\n",
+        [b"A: b"],
+    ),
+    "a length is written plainly": (b"Content-Length: 007\r\n", [b"Content-Length: 7"]),
+    "chunked is the forwarder's to say": (b"Transfer-Encoding: Chunked\r\n", []),
+    "expectation stays": (b"Expect: 100-Continue\r\n", [b"Expect: 100-Continue"]),
+}
+
+
+@pytest.mark.parametrize(("fields", "lines"), FORWARDED.values(), ids=FORWARDED)
+def test_forwarded(fields: bytes, lines: list[bytes]) -> None:
+    head = read(b"POST /a/../b//?%zz? HTTP/1.1\r\n" + H + fields + b"\r\n")
+    assert head.lines == [b"POST /a/../b//?%zz? HTTP/1.1", b"Host: a.example", *lines, b"", b""]
+
+
+def test_what_is_noted() -> None:
+    head = read(
+        b"OPTIONS /p?q HTTP/1.1\r\nhOST: a.example:80\r\norigin:https://o\r\nSec-Fetch-Site: cross-site\r\n"
+        b"Access-Control-Request-Method: PUT\r\nAccess-Control-Request-Headers: a\r\naccess-control-request-headers: b\r\n"
+        b"Access-Control-Request-Private-Network: true\r\nX-Request-Id: abc-1\r\n\r\n"
+    )
+    assert (head.method, head.target, head.path, head.host) == (b"OPTIONS", b"/p?q", b"/p", b"a.example:80")
+    assert (head.origin, head.sec_fetch_site, head.request_method) == (b"https://o", b"cross-site", b"PUT")
+    assert (head.request_headers, head.request_private_network, head.request_id) == (b"a,b", True, b"abc-1")
+    assert (head.length, head.keep_alive, head.is_websocket) == (0, True, False)
+
+
+VERSIONS = {
+    "1.1": (b"HTTP/1.1\r\n" + H, True),
+    "1.1 close": (b"HTTP/1.1\r\n" + H + b"Connection: x, Close\r\n", False),
+    "1.1 both": (b"HTTP/1.1\r\n" + H + b"Connection: keep-alive, close\r\n", False),
+    "1.0": (b"HTTP/1.0\r\n", False),
+    "1.0 keep-alive": (b"HTTP/1.0\r\nConnection: Keep-Alive\r\n", True),
+    "1.0 both": (b"HTTP/1.0\r\nConnection: keep-alive\r\nConnection: close\r\n", False),
+}
+
+
+@pytest.mark.parametrize(("rest", "keep_alive"), VERSIONS.values(), ids=VERSIONS)
+def test_persistence(rest: bytes, keep_alive: bool) -> None:
+    head = read(b"GET / " + rest + b"\r\n")
+    assert head.keep_alive is keep_alive
+    assert head.lines[0] == b"GET / HTTP/1.1"
+
+
+def test_absolute_form() -> None:
+    head = read(b"GET HTTP://A.example:81?q HTTP/1.1\r\nHost: a.example:81\r\n\r\n")
+    assert (head.host, head.target, head.path) == (b"a.example:81", b"/?q", b"/")
+    assert head.lines[:2] == [b"GET /?q HTTP/1.1", b"Host: A.example:81"]
+
+
+HANDSHAKE = (
+    b"GET /ws HTTP/1.1\r\n" + H + b"Upgrade: WebSocket\r\nConnection: keep-alive, Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+NOT_HANDSHAKES = {
+    "POST": HANDSHAKE.replace(b"GET", b"POST"),
+    "1.0": HANDSHAKE.replace(b"HTTP/1.1", b"HTTP/1.0"),
+    "version 12": HANDSHAKE.replace(b": 13", b": 12"),
+    "short key": HANDSHAKE.replace(b"dGhl", b""),
+    "not named in Connection": HANDSHAKE.replace(b"keep-alive, Upgrade", b"keep-alive"),
+    "two protocols": HANDSHAKE.replace(b"WebSocket\r", b"websocket, h2c\r"),
+    "with a body": HANDSHAKE.replace(b"\r\n\r\n", b"\r\nContent-Length: 1\r\n\r\n"),
+}
+
+
+def test_handshake() -> None:
+    head = read(HANDSHAKE)
+    assert head.is_websocket
+    assert all(not line.lower().startswith((b"upgrade", b"connection")) for line in head.lines)
+
+
+@pytest.mark.parametrize("raw", NOT_HANDSHAKES.values(), ids=NOT_HANDSHAKES)
+def test_no_handshake(raw: bytes) -> None:
+    head = read(raw)
+    assert not head.is_websocket
+    assert all(not line.lower().startswith((b"upgrade", b"connection")) for line in head.lines)
+
+
+def test_a_reader_reads_on_after_bodies_and_upgrades() -> None:
+    reader = RequestReader(128)
+    for raw in (
+        HANDSHAKE,
+        b"POST / HTTP/1.1\r\n" + H + b"Content-Length: 5\r\n\r\n",
+        b"POST / HTTP/1.1\r\n" + H + b"Transfer-Encoding: chunked\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + H + b"Upgrade: h2c\r\nConnection: Upgrade\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + H + b"\r\n",
+    ):
+        head = reader.read(raw)
+    assert (head.method, head.length) == (b"GET", 0)
+    assert reader.read(b"POST / HTTP/1.1\r\n" + H + b"Transfer-Encoding: chunked\r\n\r\n").length == CHUNKED
+
+
+def test_max_forwards_counts_down_for_options_only() -> None:
+    assert read(b"OPTIONS / HTTP/1.1\r\n" + H + b"Max-Forwards: 3\r\n\r\n").lines[2] == b"Max-Forwards: 2"
+    assert read(b"GET / HTTP/1.1\r\n" + H + b"Max-Forwards: 3\r\n\r\n").lines[2] == b"Max-Forwards: 3"
+    assert read(b"OPTIONS * HTTP/1.1\r\n" + H + b"Max-Forwards: 0\r\n\r\n").max_forwards == b"0"
