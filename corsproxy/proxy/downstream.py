@@ -1,0 +1,374 @@
+"""One client's connection: heads and bodies in wire order, one exchange at a time.
+
+Laws: pipelined requests are answered in order, each once; nothing is read after a request that closes;
+what waits is bounded, and a client that does not read is not read either. What a request comes to is
+`exchange`'s; how heads are judged is `http1`'s.
+HOT: measured by `bench` GET and preflight.
+"""
+
+import asyncio
+import re
+from typing import TYPE_CHECKING, cast
+
+from corsproxy.cors.vocabulary import Reason
+from corsproxy.http1.faults import BadRequest
+from corsproxy.http1.fields import TOKEN
+from corsproxy.http1.framing import CHUNKED, ChunkedReader
+from corsproxy.http1.request import RequestHead, RequestReader
+from corsproxy.proxy.exchange import Exchange
+from corsproxy.proxy.faults import Fault, fault, fault_of_message
+from corsproxy.proxy.forwarded import Client
+
+if TYPE_CHECKING:
+    from corsproxy.proxy.engine import Engine
+    from corsproxy.proxy.tunnel import Tunnel
+
+__all__ = ["ClientConnection"]
+
+_PIPELINE_LIMIT = 64 * 1024  # bytes read ahead of the request that is being served
+_LINGER_BYTES = 4 * 1024 * 1024  # of an upload that nobody wants, read so that the answer is not lost
+_LINGER_SECONDS = 5.0
+# While draining, an idle connection may carry one more request that is already on its way.
+_DRAIN_IDLE_SECONDS = 1.0
+_ORIGIN_LINE = re.compile(rb"\r\n[Oo][Rr][Ii][Gg][Ii][Nn]:[ \t]*([!-~]*)[ \t]*\r\n")
+
+
+class ClientConnection(asyncio.Protocol):
+    """Speaks HTTP/1.x to one client."""
+
+    def __init__(self, engine: "Engine", *, scheme: bytes, port: int, local: bool) -> None:
+        self.engine = engine
+        self.transport: asyncio.Transport = cast("asyncio.Transport", None)
+        self.exchange: Exchange | None = None
+        self.tunnel: Tunnel | None = None
+        self.keep_alive = True
+        self.is_half_closed = False
+        self.moved = engine.now  # when the client last sent or took something
+        self._scheme, self._port, self._local = scheme, port, local
+        self._client: Client = cast("Client", None)
+        self._reader = RequestReader(engine.limits.header_count)
+        self._buffer = b""
+        self._head_since = 0.0  # when the first byte of an unfinished head came; 0.0: there is none
+        self._left = 0  # of the current request's body: a count, or CHUNKED
+        self._chunks: ChunkedReader | None = None
+        self._served = 0
+        self._is_advancing = False
+        self._is_ending = False  # no further request is read
+        self._lingered = 0
+        self._lingers_since = 0.0
+        self._is_write_paused = False
+        self._held_by_upstream = False
+        self._held_by_buffer = False
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether the connection must end after the current answer."""
+        return self.engine.is_draining or (self.is_half_closed and not self._buffer)
+
+    # --- asyncio's side ------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Note who is there."""
+        self.transport = cast("asyncio.Transport", transport)
+        peer = transport.get_extra_info("peername")
+        address = peer[0] if isinstance(peer, tuple) else ""
+        self._client = Client(
+            address, scheme=self._scheme, port=self._port, local=self._local, trusted=self.engine.trusted
+        )
+        self.engine.opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what the client sent: a body's part, a head, or what comes after."""
+        self.moved = self.engine.now
+        if self.tunnel is not None:
+            self.tunnel.from_client(data)
+            return
+        if self._is_ending:
+            self._linger(data)
+            return
+        if self._left:
+            data = self._take_body(data)
+            if not data:
+                return
+        self._buffer = self._buffer + data if self._buffer else data
+        if self.exchange is None:
+            self._advance()
+        elif len(self._buffer) > _PIPELINE_LIMIT and not self._held_by_buffer:
+            self._held_by_buffer = True
+            self._hold()
+
+    def eof_received(self) -> bool:
+        """Go on serving a client that has only said that it will send no more."""
+        self.is_half_closed = True
+        if self.tunnel is not None:
+            self.tunnel.client_ended()
+            return True
+        # A client that has said all still gets its answers; one that broke off in a message gets none.
+        return self.exchange is not None and not self._left and self.transport.can_write_eof()
+
+    def connection_lost(self, _exc: Exception | None) -> None:
+        """Cut what was being done for this client."""
+        self.engine.closed(self)
+        self._is_ending = True
+        if self.tunnel is not None:
+            self.tunnel.client_lost()
+            return
+        exchange, self.exchange = self.exchange, None
+        if exchange is not None:
+            exchange.client_gone()
+
+    def pause_writing(self) -> None:
+        """The client does not read: stop reading the backend."""
+        self._is_write_paused = True
+        if self.tunnel is not None:
+            self.tunnel.pause_upstream()
+        elif self.exchange is not None and self.exchange.upstream is not None:
+            self.exchange.upstream.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """The client reads again."""
+        self._is_write_paused = False
+        self.moved = self.engine.now
+        if self.tunnel is not None:
+            self.tunnel.resume_upstream()
+        elif self.exchange is None:
+            self._advance()
+        elif self.exchange.upstream is not None:
+            self.exchange.moved = self.engine.now
+            self.exchange.upstream.transport.resume_reading()
+
+    # --- heads ---------------------------------------------------------------------------------
+
+    def _advance(self) -> None:
+        """Serve what is in the buffer, one request after the other."""
+        if self._is_advancing:
+            return
+        self._is_advancing = True
+        while self._buffer and self.exchange is None and not self._is_ending and not self._is_write_paused:
+            if not self._next_head():
+                break
+        self._is_advancing = False
+        if self._held_by_buffer and len(self._buffer) <= _PIPELINE_LIMIT:
+            self._held_by_buffer = False
+            self._hold()
+
+    def _next_head(self) -> bool:
+        """Take one head out of the buffer and begin its exchange; return False where it is not whole yet."""
+        data = self._buffer
+        end = data.find(b"\r\n\r\n")
+        limit = self.engine.limits.header_bytes
+        if end < 0 or data[:2] == b"\r\n":
+            if data[:2] == b"\r\n":
+                # RFC 9112 §2.2: an empty line before a request line is passed over.
+                self._buffer = data[2:]
+                return True
+            if limit and len(data) > limit:
+                self._refuse_head(data, _too_large(data, limit))
+                return False
+            if not self._head_since:
+                self._head_since = self.engine.now
+            return False
+        end += 4
+        raw = data if end == len(data) else data[:end]
+        self._buffer = b"" if end == len(data) else data[end:]
+        self._head_since = 0.0
+        if limit and end > limit:
+            self._refuse_head(raw, _too_large(raw, limit))
+            return False
+        try:
+            head = self._reader.read(raw)
+        except BadRequest as bad:
+            self._refuse_head(raw, fault_of_message(bad))
+            return False
+        self._begin(head)
+        return True
+
+    def _begin(self, head: RequestHead) -> None:
+        engine = self.engine
+        forwarding = self._client.forwarding(head)
+        decision = engine.policy.decide(head, forwarding.scheme, forwarding.host)
+        self.keep_alive = head.keep_alive
+        self._served += 1
+        self._left = head.length
+        if head.length == CHUNKED:
+            self._chunks = ChunkedReader(BadRequest, decode=True)
+        exchange = Exchange(self, head, forwarding, decision)
+        self.exchange = exchange
+        exchange.begin()
+        if self._left and self._buffer and self.exchange is exchange:
+            data, self._buffer = self._buffer, b""
+            self._buffer = self._take_body(data)
+
+    def _refuse_head(self, raw: bytes, why: Fault) -> None:
+        """Answer a head that cannot be read; grant as far as origin and path can still be told."""
+        head = _salvage(raw)
+        forwarding = self._client.forwarding(head)
+        decision = self.engine.policy.decide(head, forwarding.scheme, forwarding.host)
+        self.keep_alive = False
+        self._buffer = b""
+        self._head_since = 0.0
+        self.exchange = Exchange(self, head, forwarding, decision)
+        self.exchange.failed(why)
+
+    # --- bodies --------------------------------------------------------------------------------
+
+    def _take_body(self, data: bytes) -> bytes:
+        """Pass on what belongs to the current request's body; return what comes after it."""
+        exchange = self.exchange
+        if exchange is None:
+            return data
+        if self._left == CHUNKED:
+            return self._take_chunks(data, exchange)
+        left = self._left
+        if len(data) < left:
+            self._left = left - len(data)
+            exchange.request_body(data, is_last=False)
+            return b""
+        self._left = 0
+        exchange.request_body(data if len(data) == left else data[:left], is_last=True)
+        return data[left:]
+
+    def _take_chunks(self, data: bytes, exchange: Exchange) -> bytes:
+        chunks = cast("ChunkedReader", self._chunks)
+        try:
+            pieces, used = chunks.feed(data)
+        except BadRequest as bad:
+            exchange.failed(fault_of_message(bad))
+            return b""
+        if chunks.is_done:
+            self._left = 0
+        if pieces or chunks.is_done:
+            exchange.request_body(b"".join(pieces), is_last=chunks.is_done)
+        return data[used:]
+
+    def skip_body(self) -> bool:
+        """Drop the current request's body if it is all here; return False where more of it is on its way."""
+        if self._left > 0 and len(self._buffer) >= self._left:
+            self._buffer = self._buffer[self._left :]
+            self._left = 0
+        return self._left == 0
+
+    def hold_reading(self, hold: bool) -> None:
+        """Stop reading the client while the backend's side cannot take more."""
+        self._held_by_upstream = hold
+        self._hold()
+
+    def _hold(self) -> None:
+        if self.transport.is_closing():
+            return
+        if self._held_by_buffer or self._held_by_upstream:
+            self.transport.pause_reading()
+        else:
+            self.moved = self.engine.now
+            self.transport.resume_reading()
+
+    # --- ends ----------------------------------------------------------------------------------
+
+    def exchange_over(self) -> None:
+        """Go on with the next request, or end the connection."""
+        self.exchange = None
+        self.moved = self.engine.now
+        if self._held_by_upstream:
+            self.hold_reading(False)
+        if not self.keep_alive or self._left or self.is_leaving:
+            self.end()
+        elif self._buffer:
+            self._advance()
+
+    def end(self, *, linger: bool = False) -> None:
+        """Read no further request; close when what was written is out and the client's bytes are taken in."""
+        self._is_ending = True
+        if (
+            (linger or self._left or self._buffer)
+            and not self.is_half_closed
+            and self.transport.can_write_eof()
+        ):
+            # Closing with unread bytes resets the connection, and the answer is lost with it.
+            self._lingers_since = self.engine.now
+            self._buffer = b""
+            if self._held_by_buffer or self._held_by_upstream:
+                self._held_by_buffer = self._held_by_upstream = False
+                self._hold()
+            self.transport.write_eof()
+        else:
+            self.transport.close()
+
+    def _linger(self, data: bytes) -> None:
+        self._lingered += len(data)
+        if self._lingered > _LINGER_BYTES:
+            self.transport.abort()
+
+    def cut(self) -> None:
+        """Break off: the answer stays visibly unfinished."""
+        self._is_ending = True
+        if self.keep_alive:
+            self.transport.close()
+        else:
+            # The end of a close-delimited answer would look like a good end: reset instead.
+            self.transport.abort()
+
+    def enter_tunnel(self, tunnel: "Tunnel") -> bytes:
+        """Give this connection over to a tunnel; return what the client sent early."""
+        self.tunnel = tunnel
+        early, self._buffer = self._buffer, b""
+        return early
+
+    def sweep(self, now: float) -> None:
+        """End what has taken too long. Called about once a second."""
+        exchange = self.exchange
+        if self.tunnel is not None:
+            return
+        if self._is_ending or self._is_write_paused:
+            if self._lingers_since:
+                is_over = now - self._lingers_since > _LINGER_SECONDS
+            else:
+                is_over = now - self.moved > self.engine.timeouts.client_body
+            if is_over:
+                self.transport.abort()
+        elif exchange is None:
+            self._sweep_idle(now)
+        elif self._left and not self._held_by_upstream and not exchange.response_begun:
+            if now - self.moved > self.engine.timeouts.client_body:
+                exchange.failed(fault(Reason.CLIENT_TIMEOUT, "the request's body did not arrive in time"))
+        elif exchange.upstream is not None:
+            timeouts = self.engine.timeouts
+            limit = timeouts.upstream_idle_body if exchange.response_begun else timeouts.upstream_response
+            if now - exchange.moved > limit:
+                exchange.failed(fault(Reason.UPSTREAM_TIMEOUT, "the backend was silent for too long"))
+
+    def _sweep_idle(self, now: float) -> None:
+        timeouts = self.engine.timeouts
+        if self._head_since:
+            if now - self._head_since > timeouts.client_header:
+                self._refuse_head(
+                    self._buffer, fault(Reason.CLIENT_TIMEOUT, "the request's head did not arrive in time")
+                )
+            return
+        limit = timeouts.client_idle if self._served else timeouts.client_header
+        if self.engine.is_draining:
+            limit = min(limit, _DRAIN_IDLE_SECONDS)
+        if now - self.moved > limit:
+            self.end()
+
+
+def _too_large(raw: bytes, limit: int) -> Fault:
+    line_end = raw.find(b"\r\n")
+    if line_end < 0 or line_end > limit:
+        return Fault(Reason.HEAD_TOO_LARGE, 414, f"the request line is longer than {limit} bytes")
+    return Fault(Reason.HEAD_TOO_LARGE, 431, f"the request's fields are longer than {limit} bytes")
+
+
+def _salvage(raw: bytes) -> RequestHead:
+    """Make of a broken head what is needed to answer it: method, path and the one Origin, where they are plain."""
+    head = RequestHead()
+    head.lines = []
+    head.method, head.target, head.path = b"-", b"/", b"/"
+    parts = raw[: raw.find(b"\r\n")].split(b" ") if b"\r\n" in raw else raw.split(b" ", 2)
+    if TOKEN.fullmatch(parts[0][:32]):
+        head.method = parts[0][:32]
+        if len(parts) > 1 and parts[1][:1] == b"/" and parts[1].isascii():
+            head.target = head.path = parts[1].partition(b"?")[0]
+    origins = _ORIGIN_LINE.findall(raw)
+    if len(origins) == 1:
+        head.origin = origins[0]
+    return head

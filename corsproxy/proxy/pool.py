@@ -1,0 +1,228 @@
+"""The backend's connections: which one serves whom, who waits, and what is closed when.
+
+Laws: one synchronous method decides; at most `max_connections` exist (tunnels count), at most
+`max_queue` exchanges wait beyond those for whom a connection is being made; first come, first served.
+The connection used last is used next, so that the others grow old and are closed before the backend
+closes them. A pool that was replaced by a reload serves out what it has and keeps nothing idle.
+"""
+
+import asyncio
+import ssl
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from corsproxy.config.settings import Upstream
+from corsproxy.cors.vocabulary import Reason
+from corsproxy.proxy.faults import Fault, fault
+
+__all__ = ["Pool", "Pooled", "Waiting", "tls_context"]
+
+
+class Pooled(Protocol):
+    """What the pool asks of a connection to the backend."""
+
+    idle_since: float
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether it is on its way out and must not be used."""
+
+    def serve(self, waiting: "Waiting") -> None:
+        """Carry this exchange."""
+
+    def close(self) -> None:
+        """Close; `Pool.gone` is called when it is."""
+
+
+class Waiting(Protocol):
+    """An exchange that wants a connection."""
+
+    waiting_since: float
+
+    def failed(self, fault: Fault) -> None:
+        """Do without."""
+
+
+def tls_context(upstream: Upstream) -> ssl.SSLContext | None:
+    """Return how the backend's certificate is judged; None for plain HTTP. Raises OSError for a bad `ca`."""
+    if upstream.tls is None:
+        return None
+    context = ssl.create_default_context(cafile=upstream.tls.ca or None)
+    context.set_alpn_protocols(["http/1.1"])
+    if not upstream.tls.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+class Pool:
+    """All connections to one backend. `make` returns a fresh protocol, which is a Pooled."""
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        connect_timeout: float,
+        make: Callable[["Pool"], asyncio.Protocol],
+    ) -> None:
+        self.upstream = upstream
+        self.connect_timeout = connect_timeout
+        self._make = make
+        self._clock = asyncio.get_running_loop().time
+        self._tls = tls_context(upstream)
+        self._idle: list[Pooled] = []
+        self._active: set[Pooled] = set()
+        self._waiting: deque[Waiting] = deque()
+        self._connecting: set[asyncio.Task[None]] = set()
+        self._is_retired = False
+
+    def acquire(self, exchange: Waiting) -> bool:
+        """Give `exchange` a connection now or as soon as one is there; return False where the queue is full."""
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.is_closing:
+                continue
+            if self._clock() - connection.idle_since > self.upstream.idle_timeout:
+                connection.close()
+                continue
+            self._active.add(connection)
+            connection.serve(exchange)
+            return True
+        return self.acquire_fresh(exchange)
+
+    def acquire_fresh(self, exchange: Waiting) -> bool:
+        """As `acquire`, without the connections that have been used before."""
+        if self._has_room:
+            self._connect()
+        elif len(self._waiting) - len(self._connecting) >= self.upstream.max_queue:
+            return False
+        exchange.waiting_since = self._clock()
+        self._waiting.append(exchange)
+        return True
+
+    def forget(self, exchange: Waiting) -> None:
+        """Take an exchange out of the queue whose client has gone; its connection, if any, will idle."""
+        if exchange in self._waiting:
+            self._waiting.remove(exchange)
+
+    def release(self, connection: Pooled) -> None:
+        """Take back a connection that can be used again."""
+        if self._waiting:
+            connection.serve(self._waiting.popleft())
+            return
+        self._active.discard(connection)
+        if self._is_retired:
+            connection.close()
+            return
+        connection.idle_since = self._clock()
+        self._idle.append(connection)
+
+    def gone(self, connection: Pooled) -> None:
+        """Note that a connection is no more; make another if somebody waits for its place."""
+        self._active.discard(connection)
+        if connection in self._idle:
+            self._idle.remove(connection)
+        if len(self._waiting) > len(self._connecting) and self._has_room:
+            self._connect()
+
+    def sweep(self, now: float, longest_wait: float) -> None:
+        """Close what has idled too long, and tell those who have waited too long. Times in seconds."""
+        oldest_allowed = now - self.upstream.idle_timeout
+        while self._idle and self._idle[0].idle_since <= oldest_allowed:
+            self._idle.pop(0).close()
+        while self._waiting and now - self._waiting[0].waiting_since > longest_wait:
+            self._waiting.popleft().failed(
+                fault(Reason.QUEUE_FULL, "no connection to the backend became free in time")
+            )
+
+    def retire(self) -> None:
+        """Serve out what there is and keep nothing."""
+        self._is_retired = True
+        while self._idle:
+            self._idle.pop().close()
+
+    def abort(self) -> None:
+        """Give up connections in the making; those in use are their exchanges' to cut."""
+        self.retire()
+        for task in tuple(self._connecting):
+            task.cancel()
+
+    @property
+    def idle(self) -> int:
+        """How many connections wait for work."""
+        return len(self._idle)
+
+    @property
+    def active(self) -> int:
+        """How many connections carry an exchange or a tunnel."""
+        return len(self._active)
+
+    @property
+    def queued(self) -> int:
+        """How many exchanges wait for a connection."""
+        return len(self._waiting)
+
+    @property
+    def _has_room(self) -> bool:
+        used = len(self._idle) + len(self._active) + len(self._connecting)
+        return used < self.upstream.max_connections
+
+    def _connect(self) -> None:
+        task = asyncio.get_running_loop().create_task(self._open())
+        self._connecting.add(task)
+        task.add_done_callback(self._connecting.discard)
+
+    async def _open(self) -> None:
+        try:
+            async with asyncio.timeout(self.connect_timeout):
+                connection = await self._dial()
+        except TimeoutError:
+            self._connect_failed(
+                fault(Reason.UPSTREAM_TIMEOUT, "the backend did not accept a connection in time")
+            )
+        except ssl.SSLCertVerificationError as error:
+            why = f"the backend's certificate was not accepted: {error.verify_message}"
+            self._connect_failed(fault(Reason.UPSTREAM_REFUSED, why))
+        except ssl.SSLError as error:
+            why = f"the TLS handshake with the backend failed: {error.reason or 'no reason given'}"
+            self._connect_failed(fault(Reason.UPSTREAM_REFUSED, why))
+        except OSError as error:
+            why = f"the backend cannot be connected to: {error.strerror or type(error).__name__}"
+            self._connect_failed(fault(Reason.UPSTREAM_REFUSED, why))
+        else:
+            if connection.is_closing:
+                why = "the backend closed the connection as soon as it had accepted it"
+                self._connect_failed(fault(Reason.UPSTREAM_CLOSED, why))
+                return
+            self._connecting.discard(_this_task())
+            self._active.add(connection)
+            self.release(connection)
+
+    async def _dial(self) -> Pooled:
+        loop = asyncio.get_running_loop()
+        endpoint = self.upstream.endpoint
+        name = None
+        if self._tls is not None and self.upstream.tls is not None:
+            name = self.upstream.tls.server_name or endpoint.host or "localhost"
+        if endpoint.path:
+            _, protocol = await loop.create_unix_connection(
+                lambda: self._make(self), endpoint.path, ssl=self._tls, server_hostname=name
+            )
+        else:
+            _, protocol = await loop.create_connection(
+                lambda: self._make(self), endpoint.host, endpoint.port, ssl=self._tls, server_hostname=name
+            )
+        return protocol  # type: ignore[return-value]  # what `make` made is a Pooled
+
+    def _connect_failed(self, why: Fault) -> None:
+        self._connecting.discard(_this_task())
+        if self._waiting:
+            self._waiting.popleft().failed(why)
+        if len(self._waiting) > len(self._connecting) and self._has_room:
+            self._connect()
+
+
+def _this_task() -> asyncio.Task[None]:
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 -- only called from within one
+    return task
