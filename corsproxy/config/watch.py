@@ -60,13 +60,14 @@ class Watch:
     """
 
     def __init__(
-        self, path: Path, known: str, changed: Callable[[str], None], *, interval: float = INTERVAL
+        self, path: Path, known: str, changed: Callable[[str], object], *, interval: float = INTERVAL
     ) -> None:
         self._glance = Glance(path)
         self._known = known
         self._changed = changed
         self._interval = interval
         self._stopped = threading.Event()
+        self._reporting = threading.Lock()
         # A daemon: one that hangs in a stat must not keep the process from ending.
         self._thread = threading.Thread(target=self._run, name="config-watch", daemon=True)
 
@@ -75,8 +76,9 @@ class Watch:
         self._thread.start()
 
     def stop(self) -> None:
-        """Look no more; a look that is under way reports nothing."""
-        self._stopped.set()
+        """Look no more; once this returns nothing is reported."""
+        with self._reporting:
+            self._stopped.set()
 
     def _run(self) -> None:
         while not self._stopped.wait(self._interval):
@@ -86,7 +88,12 @@ class Watch:
                     return
                 again = self._glance.fingerprint()
                 if again == found:
-                    self._known = found
-                    self._changed(found)
+                    self._report(found)
                     break
                 found = again
+
+    def _report(self, found: str) -> None:
+        self._known = found
+        with self._reporting:
+            if not self._stopped.is_set():
+                self._changed(found)

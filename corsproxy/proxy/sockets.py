@@ -61,7 +61,7 @@ class Listening:
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Where clients reach us, with the port the system chose where 0 was asked for."""
-        return tuple(endpoint for endpoint, _ in self.slots[0])
+        return tuple(endpoint for slot in self.slots[:1] for endpoint, _ in slot)
 
     def close(self) -> None:
         """Close our own copies of the sockets; copies in other processes stay open."""

@@ -1,0 +1,150 @@
+"""What a supervisor and its workers say to each other, and how it travels.
+
+Laws: a socket pair made by the supervisor, so both ends are ours and pickles are safe; a message is its
+length in four bytes, then its pickle. Sending never waits. The end of the stream is a message too: for
+the supervisor that its worker is gone, for a worker that it is alone and has to finish.
+"""
+
+import asyncio
+import pickle
+import socket
+import struct
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Generic, Self, TypeVar
+
+from corsproxy.config.settings import Endpoint, Settings
+from corsproxy.observe.counters import Snapshot
+
+__all__ = [
+    "Abort",
+    "Adopt",
+    "Adopted",
+    "Begin",
+    "Channel",
+    "Count",
+    "Counted",
+    "Drain",
+    "Failed",
+    "Farewell",
+    "FromSupervisor",
+    "FromWorker",
+    "Leaving",
+    "Ready",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """First word to a worker: what to serve, and where; the sockets are inherited by number."""
+
+    settings: Settings
+    listeners: tuple[tuple[Endpoint, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """Serve the next request by these settings. Answered by Adopted with the same number."""
+
+    number: int
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Say what was counted. Answered by Counted with the same number."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """Accept no more, finish, end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Abort:
+    """Cut everything and end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The worker accepts connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The worker cannot serve, and ends."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """Settings were adopted; or refused, and then `why` says so and the old ones still serve."""
+
+    number: int
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The answer to Count."""
+
+    number: int
+    snapshot: Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """The worker was told by a signal to end, and serves until it is told to Drain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Farewell:
+    """Last word of a worker that drained: its final counts."""
+
+    snapshot: Snapshot
+
+
+FromSupervisor = Begin | Adopt | Count | Drain | Abort
+FromWorker = Ready | Failed | Adopted | Counted | Leaving | Farewell
+
+LENGTH = struct.Struct("!I")
+
+Said = TypeVar("Said")
+Heard = TypeVar("Heard")
+
+
+class Channel(Generic[Said, Heard]):
+    """One end of the pair: `Said` are the messages of this side, `Heard` those of the other."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def over(cls, end: socket.socket) -> Self:
+        """Take over one end of the pair."""
+        return cls(*await asyncio.open_unix_connection(sock=end))
+
+    def send(self, message: Said) -> None:
+        """Send without waiting; to an end that is gone it does nothing."""
+        if not self._writer.is_closing():
+            packed = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+            self._writer.write(LENGTH.pack(len(packed)) + packed)
+
+    async def receive(self) -> Heard | None:
+        """Wait for the next message; None once the other end is gone."""
+        try:
+            (length,) = LENGTH.unpack(await self._reader.readexactly(LENGTH.size))
+            message: Heard = pickle.loads(await self._reader.readexactly(length))  # noqa: S301 -- our own process
+        except (asyncio.IncompleteReadError, OSError):
+            return None
+        return message
+
+    async def close(self) -> None:
+        """Send what is still to be sent, and end the stream."""
+        self._writer.close()
+        with suppress(OSError):
+            await self._writer.wait_closed()

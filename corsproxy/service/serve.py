@@ -1,0 +1,209 @@
+"""The life of a service: bind, serve, reload, drain, end.
+
+Laws: everything is bound before anything serves, so a refusal leaves nothing behind. The admin listener
+outlives the drain, to tell that it goes on. The first signal to stop drains, the second cuts; both end
+with exit status 0 and without the files that were made.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from corsproxy import __version__
+from corsproxy.admin.app import build
+from corsproxy.admin.fleet import Facts
+from corsproxy.admin.server import AdminServer
+from corsproxy.config.settings import Endpoint, Settings
+from corsproxy.config.watch import Watch
+from corsproxy.observe.counters import Snapshot
+from corsproxy.observe.observer import WorkerObserver, wants_colour
+from corsproxy.proxy.sockets import Listening, bind
+from corsproxy.service.alone import Alone
+from corsproxy.service.crew import Crew
+from corsproxy.service.reload import Load, Reload
+from corsproxy.service.stop import Stop
+
+__all__ = ["Plan", "serve"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to serve, and how to get at newer settings and at workers.
+
+    `watched` is the file whose content is watched, None where there is none; `worker_command` starts a
+    worker process once its control descriptor is appended.
+    """
+
+    settings: Settings
+    load: Load
+    watched: Path | None
+    worker_command: Sequence[str]
+
+
+class Workers(Protocol):
+    """Who serves: this process alone, or a crew."""
+
+    async def open(self) -> None:
+        """Begin to serve."""
+
+    async def adopt(self, settings: Settings) -> None:
+        """Serve the next request by these settings."""
+
+    async def snapshots(self) -> Sequence[Snapshot]:
+        """Collect what was counted."""
+
+    async def drain(self) -> None:
+        """Finish."""
+
+    async def abort(self) -> None:
+        """Cut."""
+
+
+class Service:
+    """The running proxy as the admin pages see it (`admin.fleet.Fleet`)."""
+
+    def __init__(self, workers: Workers, reload: Reload) -> None:
+        self._workers = workers
+        self._reload = reload
+        self.is_draining = False
+
+    @property
+    def settings(self) -> Settings:
+        """The settings that are in force."""
+        return self._reload.settings
+
+    def facts(self) -> Facts:
+        """Say how the running configuration came about."""
+        return self._reload.facts
+
+    async def snapshots(self) -> Sequence[Snapshot]:
+        """Collect the counts and gauges of all workers."""
+        return await self._workers.snapshots()
+
+
+async def serve(plan: Plan) -> None:
+    """Serve until told to stop. Raises ListenError and StartError, and then nothing was started."""
+    stop = Stop()
+    settings = plan.settings
+    with _bound(settings.listen, settings.workers) as public, _bound(_admin_endpoints(settings)) as admin:
+        observer = WorkerObserver(settings, sys.stdout.fileno(), colour=wants_colour(os.environ))
+        try:
+            await _serve(plan, public, admin, observer, stop)
+        finally:
+            observer.close()
+
+
+async def _serve(
+    plan: Plan, public: Listening, admin: Listening, observer: WorkerObserver, stop: Stop
+) -> None:
+    settings = plan.settings
+    workers: Workers = (
+        Crew(settings, public, plan.worker_command, observer)
+        if settings.workers > 1
+        else Alone(settings, public, observer)
+    )
+    reload = Reload(settings, plan.load, workers.adopt, observer)
+    service = Service(workers, reload)
+    await workers.open()
+    try:
+        async with _admin_pages(settings, service, admin, observer):
+            async with _reloading(reload, plan.watched):
+                _announce(settings, public, admin, observer)
+                await stop.draining.wait()
+                service.is_draining = True
+            observer.event("info", "draining", at_most_seconds=service.settings.timeouts.drain)
+            await _drain(workers, stop)
+    except BaseException:
+        await workers.abort()
+        raise
+    observer.event("info", "stopped")
+
+
+@contextmanager
+def _bound(endpoints: Sequence[Endpoint], slots: int = 1) -> Iterator[Listening]:
+    listening = bind(endpoints, slots)
+    try:
+        yield listening
+    finally:
+        listening.close()
+        listening.unlink()
+
+
+def _admin_endpoints(settings: Settings) -> tuple[Endpoint, ...]:
+    return (settings.admin.endpoint,) if settings.admin is not None else ()
+
+
+@asynccontextmanager
+async def _admin_pages(
+    settings: Settings, service: Service, listening: Listening, observer: WorkerObserver
+) -> AsyncIterator[None]:
+    if settings.admin is None:
+        yield
+        return
+    server = AdminServer(build(service, settings.admin, observer), listening, observer)
+    await server.start()
+    try:
+        yield
+    finally:
+        await server.stop()
+
+
+@asynccontextmanager
+async def _reloading(reload: Reload, watched: Path | None) -> AsyncIterator[None]:
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, reload.ask)
+    watch = None
+    if watched is not None:
+        known = reload.settings.source.sha256
+        watch = Watch(watched, known, lambda found: loop.call_soon_threadsafe(reload.notice, found))
+        watch.start()
+    task = asyncio.create_task(reload.run())
+    try:
+        yield
+    finally:
+        if watch is not None:
+            watch.stop()
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _drain(workers: Workers, stop: Stop) -> None:
+    draining = asyncio.create_task(workers.drain())
+    aborting = asyncio.create_task(stop.aborting.wait())
+    await asyncio.wait({draining, aborting}, return_when=asyncio.FIRST_COMPLETED)
+    if not draining.done():
+        await workers.abort()
+    aborting.cancel()
+    await draining
+
+
+def _announce(settings: Settings, public: Listening, admin: Listening, observer: WorkerObserver) -> None:
+    """Say what runs: once all of it does."""
+    scheme = "https" if settings.tls is not None else "http"
+    listens = [_url(endpoint, scheme) for endpoint in public.endpoints]
+    upstream = _url(settings.upstream.endpoint, "http" if settings.upstream.tls is None else "https")
+    observer.event(
+        "info",
+        f"serving {', '.join(listens)} in front of {upstream}",
+        version=__version__,
+        config=settings.source.path,
+        rules=len(settings.rules),
+        workers=settings.workers,
+        admin=[_url(endpoint, "http") for endpoint in admin.endpoints] or "off",
+        listen=listens,
+        upstream=upstream,
+        pid=os.getpid(),
+    )
+    for warning in settings.warnings:
+        observer.event("warning", warning)
+
+
+def _url(endpoint: Endpoint, scheme: str) -> str:
+    return str(endpoint) if endpoint.path else f"{scheme}://{endpoint}"

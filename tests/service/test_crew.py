@@ -1,0 +1,204 @@
+"""Real worker processes: what becomes of a slot when its worker ends, and of those who wait at its socket."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from corsproxy.config.settings import Endpoint, ServerTls, Settings, Source, Upstream, UpstreamTls
+from corsproxy.cors.rule import Origins, Rule
+from corsproxy.observe.counters import merge
+from corsproxy.observe.observer import WorkerObserver
+from corsproxy.proxy.sockets import bind
+from corsproxy.service.crew import Crew, StartError, ending, pause_before
+from corsproxy.service.reload import AdoptError
+from tests.service.backend import Backend, get
+
+WORKER = (sys.executable, "-m", "corsproxy.cli.worker")
+ORIGIN = "https://app.example.com"
+ALLOWS = Rule(name="all", place="x:1", paths=("/**",), origins=Origins(exact=(ORIGIN,)))
+
+
+@pytest.fixture
+async def backend() -> AsyncIterator[Backend]:
+    async with Backend() as backend:
+        yield backend
+
+
+@pytest.fixture
+def settings(backend: Backend) -> Settings:
+    return Settings(
+        source=Source("x", "0" * 64),
+        upstream=Upstream(endpoint=backend.endpoint, authority=str(backend.endpoint)),
+        rules=(),
+        workers=2,
+    )
+
+
+class Stage:
+    """A crew and where it listens."""
+
+    def __init__(self, crew: Crew, endpoint: Endpoint) -> None:
+        self.crew = crew
+        self.endpoint = endpoint
+
+    async def pids(self) -> set[int]:
+        return set(merge(await self.crew.snapshots()).pids)
+
+    async def until(self, is_so: Callable[[], Awaitable[bool]]) -> None:
+        """Look again until it is so; every look waits for all workers."""
+        while not await is_so():
+            pass
+
+    async def until_replaced(self, pid: int) -> None:
+        async def is_so() -> bool:
+            pids = await self.pids()
+            return pid not in pids and len(pids) == 2
+
+        await self.until(is_so)
+
+
+@pytest.fixture
+async def stage(settings: Settings, tmp_path: Path) -> AsyncIterator[Stage]:
+    listening = bind([Endpoint("127.0.0.1", 0), Endpoint(path=str(tmp_path / "s"))], slots=2)
+    with (tmp_path / "log").open("wb") as log:
+        observer = WorkerObserver(settings, log.fileno())
+        crew = Crew(settings, listening, WORKER, observer)
+        await crew.open()
+        yield Stage(crew, listening.endpoints[0])
+        await crew.abort()
+        observer.close()
+    listening.unlink()
+
+
+async def test_every_slot_has_a_worker_and_all_endpoints_are_served(stage: Stage, tmp_path: Path) -> None:
+    assert len(await stage.pids()) == 2
+    assert os.getpid() not in await stage.pids()
+    answers = [await get(stage.endpoint) for _ in range(20)]
+    answers.append(await get(Endpoint(path=str(tmp_path / "s"))))
+    assert [answer[-3:] for answer in answers] == [b"yes"] * 21
+    assert merge(await stage.crew.snapshots()).responses == {200: 21}
+
+
+async def test_one_that_is_killed_is_replaced_and_takes_over_who_waits(stage: Stage) -> None:
+    pid, other = await stage.pids()
+    os.kill(other, signal.SIGSTOP)  # so that nobody accepts for that slot
+    os.kill(pid, signal.SIGSTOP)
+    clients = [asyncio.create_task(get(stage.endpoint)) for _ in range(20)]
+    os.kill(pid, signal.SIGKILL)
+    os.kill(other, signal.SIGCONT)
+    assert {(await client)[-3:] for client in clients} == {b"yes"}
+    await stage.until_replaced(pid)
+
+
+async def test_one_that_is_told_to_end_finishes_what_it_began(stage: Stage, backend: Backend) -> None:
+    held = asyncio.create_task(get(stage.endpoint, "/hold"))
+    await backend.held.wait()
+    before = await stage.pids()
+    for pid in before:
+        os.kill(pid, signal.SIGTERM)
+
+    async def is_renewed() -> bool:
+        return len(await stage.pids() - before) == 2
+
+    await stage.until(is_renewed)
+    assert (await get(stage.endpoint))[-3:] == b"yes"
+    assert not held.done()
+    backend.release.set()
+    assert (await held)[-3:] == b"yes"
+
+    async def are_gone() -> bool:
+        return not await stage.pids() & before
+
+    await stage.until(are_gone)
+    # What those that left counted is kept.
+    assert merge(await stage.crew.snapshots()).responses == {200: 2}
+
+
+async def test_settings_are_adopted_by_all_at_once(stage: Stage, settings: Settings) -> None:
+    assert b"Access-Control-Allow-Origin" not in await get(stage.endpoint, origin=ORIGIN)
+    await stage.crew.adopt(replace(settings, rules=(ALLOWS,)))
+    answers = [await get(stage.endpoint, origin=ORIGIN) for _ in range(20)]
+    assert all(b"Access-Control-Allow-Origin: https://app.example.com\r\n" in answer for answer in answers)
+
+
+async def test_a_successor_begins_with_the_settings_in_force(stage: Stage, settings: Settings) -> None:
+    await stage.crew.adopt(replace(settings, rules=(ALLOWS,)))
+    before = await stage.pids()
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+        await stage.until_replaced(pid)
+    answers = [await get(stage.endpoint, origin=ORIGIN) for _ in range(20)]
+    assert all(b"Access-Control-Allow-Origin: https://app.example.com\r\n" in answer for answer in answers)
+
+
+async def test_settings_that_one_refuses_are_adopted_by_none(stage: Stage, settings: Settings) -> None:
+    tls = replace(settings.upstream, tls=UpstreamTls(ca="/nowhere/ca.pem"))
+    with pytest.raises(AdoptError, match="No such file"):
+        await stage.crew.adopt(replace(settings, upstream=tls, rules=(ALLOWS,)))
+    assert stage.crew.settings == settings
+    answers = [await get(stage.endpoint, origin=ORIGIN) for _ in range(20)]
+    assert all(b"Access-Control-Allow-Origin" not in answer and answer[-3:] == b"yes" for answer in answers)
+
+
+async def test_a_drain_ends_all_of_them(stage: Stage, backend: Backend) -> None:
+    held = asyncio.create_task(get(stage.endpoint, "/hold"))
+    await backend.held.wait()
+    draining = asyncio.create_task(stage.crew.drain())
+    while not await is_refused(stage.endpoint):
+        pass
+    assert not draining.done()
+    backend.release.set()
+    assert (await held)[-3:] == b"yes"
+    await draining
+    assert await stage.pids() == set()
+
+
+async def is_refused(endpoint: Endpoint) -> bool:
+    try:
+        _, writer = await asyncio.open_connection(endpoint.host, endpoint.port)
+    except ConnectionRefusedError:
+        return True
+    writer.close()
+    return False
+
+
+async def test_workers_that_cannot_serve_say_why(settings: Settings, tmp_path: Path) -> None:
+    tls = ServerTls("/nowhere/tls.crt", "/nowhere/tls.key")
+    listening = bind([Endpoint("127.0.0.1", 0)], slots=2)
+    with (tmp_path / "log").open("wb") as log:
+        observer = WorkerObserver(settings, log.fileno())
+        crew = Crew(replace(settings, tls=tls), listening, WORKER, observer)
+        with pytest.raises(StartError, match="No such file"):
+            await crew.open()
+        assert merge(await crew.snapshots()).pids == ()
+        observer.close()
+
+
+async def test_workers_that_die_at_once_are_a_failed_start(settings: Settings, tmp_path: Path) -> None:
+    listening = bind([Endpoint("127.0.0.1", 0)], slots=2)
+    with (tmp_path / "log").open("wb") as log:
+        observer = WorkerObserver(settings, log.fileno())
+        crew = Crew(settings, listening, (sys.executable, "-c", "raise SystemExit(7)"), observer)
+        with pytest.raises(StartError, match=r"^a worker ended before it served \(exit status 7\)$"):
+            await crew.open()
+        observer.close()
+
+
+def test_the_first_to_end_is_replaced_at_once_the_next_ones_later_and_later() -> None:
+    assert [pause_before(ends) for ends in range(9)] == [0.0, 0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 10.0]
+    assert pause_before(10**9) == 10.0
+
+
+def test_an_ending_in_words() -> None:
+    assert [ending(status) for status in (0, 3, -9, None)] == [
+        "exit status 0",
+        "exit status 3",
+        "killed by signal 9",
+        "it still runs",
+    ]
