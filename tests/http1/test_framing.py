@@ -1,5 +1,7 @@
 """The chunked coding: whole, byte by byte, cut anywhere, against a slow twin; and what breaks it."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,7 +44,7 @@ def test_cut_anywhere(body: tuple[bytes, bytes, bytes], cuts: list[int], junk: b
     text, content, plain = body
     whole = text + junk
     places = [0, *sorted(min(cut, len(whole)) for cut in cuts), len(whole)]
-    pieces = [whole[a:b] for a, b in zip(places, places[1:], strict=False)]
+    pieces = [whole[a:b] for a, b in itertools.pairwise(places)]
     for some in (pieces, [whole[i : i + 1] for i in range(len(whole))]):
         decoding = ChunkedReader(BadRequest, decode=True)
         assert feed_all(decoding, some) == (content, junk)

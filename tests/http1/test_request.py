@@ -136,8 +136,8 @@ FORWARDED = {
     ),
     "high bytes stay": (b"X: \xe9\xff\r\n", [b"X: \xe9\xff"]),
     "hop-by-hop goes": (
-        b"Connection: keep-alive\r\nKeep-Alive: 5\r\nProxy-Connection: x\r\nTE: trailers\r\nTrailer: x\r\nUpgrade: h2c\r\n"
-        b"HTTP2-Settings: abc\r\nA: b\r\n",
+        (b"Connection: keep-alive\r\nKeep-Alive: 5\r\nProxy-Connection: x\r\nTE: trailers\r\nTrailer: x\r\nUpgrade: h2c\r\n"
+        b"HTTP2-Settings: abc\r\nA: b\r\n"),
         [b"A: b"],
     ),
     "te in any case goes": (b"tE:x\r\nTe: y\r\nA: b\r\n", [b"A: b"]),
