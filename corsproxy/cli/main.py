@@ -7,6 +7,7 @@ call or in the configuration; what else a status means is each command's own.
 
 import difflib
 import importlib
+import os
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -80,4 +81,5 @@ def corsproxy() -> None:
 
 def main() -> None:
     """Run the command line of this process; does not return."""
-    corsproxy.main(prog_name="corsproxy")
+    # https://no-color.org; without it click colours on terminals only, as it should.
+    corsproxy.main(prog_name="corsproxy", color=False if os.environ.get("NO_COLOR") else None)
