@@ -11,14 +11,14 @@ from typing import NamedTuple
 
 __all__ = ["DEFAULT_PORTS", "Origin", "is_list", "parse_origin"]
 
-DEFAULT_PORTS = {b"http": b"80", b"https": b"443"}
+DEFAULT_PORTS = {b"http": b"80", b"https": b"443", b"ws": b"80", b"wss": b"443", b"ftp": b"21"}
 
 # The host: every byte that the URL standard leaves in a host it has parsed, or an IPv6 address.
-# https://url.spec.whatwg.org/#forbidden-domain-code-point -- and no comma, which makes a list here.
+# https://url.spec.whatwg.org/#forbidden-domain-code-point
 _SERIALISED = re.compile(
     rb"([a-z][a-z0-9+.-]*)://"
-    rb"([a-z0-9_.!\"$&'()*+;=`{}~-]+|\[[0-9a-f:]+\])"
-    rb"(?::(0|[1-9][0-9]{0,4}))?"
+    rb"([a-z0-9_.!\"$&'()*+,;=`{}~-]+|\[[0-9a-f:.]+\])"
+    rb"(?::([1-9][0-9]{0,4}))?"
 )
 
 
@@ -42,8 +42,10 @@ def parse_origin(value: bytes) -> Origin | None:
 
 
 def is_list(value: bytes) -> bool:
-    """Tell whether one Origin value tries to be several.
+    """Tell whether one Origin value tries to be several: blanks in it, or origins joined with commas.
 
-    Stricter: a browser may send a comma inside a host; a backend may take that for two origins.
+    A comma alone does not make a list: browsers send hosts with one.
     """
-    return b"," in value or b" " in value or b"\t" in value
+    if b" " in value or b"\t" in value:
+        return True
+    return b"," in value and all(b"://" in piece or piece == b"null" for piece in value.split(b","))

@@ -36,19 +36,18 @@ _NOBODY = Rule(name="", place="", paths=())
 class Outcomes:
     """The outcomes of one rule; `exact` and `others` say whether it allows an origin.
 
-    `refused` and `lists` are for origins it does not allow; the rest for those it does. `methods` is None
-    where every method is granted, or where none is blocked.
+    `refused` and `lists` are for origins it does not allow, the rest for those it does; `blocked` is None
+    where methods are left to the browser.
     """
 
     exact: frozenset[bytes]
     others: Callable[[bytes], bool] | None
     answer: PreflightAnswer
-    methods: frozenset[bytes] | None
     no_origin: Decision
     same_origin: Decision
     preflights: dict[Reason, Decision]
     actual: Decision
-    method_refused: Decision
+    blocked: dict[Reason, Decision] | None
     websocket: Decision
     refused: dict[Kind, dict[Reason, Decision]]
     lists: dict[Kind, Decision]
@@ -88,17 +87,18 @@ class _Compiler:
         """Make all decisions."""
         matcher = OriginMatcher(self._shape.origins)
         answer = PreflightAnswer(self._shape)
-        websocket = self._forward(Kind.WEBSOCKET, Reason.ORIGIN_ALLOWED, self._always)
+        # Unchecked, everybody is let through and nobody named in a grant.
+        grant = self._full if self._shape.websocket else self._always
+        websocket = self._forward(Kind.WEBSOCKET, Reason.ORIGIN_ALLOWED, grant)
         return Outcomes(
             exact=matcher.exact,
             others=matcher.others,
             answer=answer,
-            methods=answer.methods if self._shape.block else None,
             no_origin=self._forward(Kind.NOT_CORS, Reason.NO_ORIGIN, self._always),
             same_origin=self._forward(Kind.SAME_ORIGIN, Reason.SAME_ORIGIN, self._always),
             preflights=self._preflights(answer),
             actual=self._forward(Kind.ACTUAL, Reason.ORIGIN_ALLOWED, self._full),
-            method_refused=self._refuse(Kind.ACTUAL, Reason.METHOD_NOT_ALLOWED, self._full),
+            blocked=self._blocked() if self._shape.block else None,
             websocket=websocket,
             refused={
                 Kind.PREFLIGHT: self._by_fault(self._refused_preflight),
@@ -114,9 +114,13 @@ class _Compiler:
         grant = grant_to(self._shape, VARY_PREFLIGHT)
         status = self._shape.preflight_status
         return {
-            reason: self._in_mode(self._own(Kind.PREFLIGHT, reason, grant, Action.ANSWER, status, answer))
+            reason: self._in_mode(self._own(Kind.PREFLIGHT, reason, grant, status, answer))
             for reason in _ANSWERED
         }
+
+    def _blocked(self) -> dict[Reason, Decision]:
+        reasons = (Reason.METHOD_CASE, Reason.METHOD_NOT_ALLOWED)
+        return {reason: self._refuse(Kind.ACTUAL, reason, self._full) for reason in reasons}
 
     def _by_fault(self, decision: Callable[[Reason], Decision]) -> dict[Reason, Decision]:
         return {fault: decision(fault) for fault in _ORIGIN_FAULTS}
@@ -135,10 +139,10 @@ class _Compiler:
 
     def _refused_list(self, kind: Kind) -> Decision:
         grant = self._nothing_asked if kind is Kind.PREFLIGHT else self._nothing
-        return self._own(kind, Reason.ORIGIN_MALFORMED, grant, Action.REFUSE, 400)
+        return self._own(kind, Reason.ORIGIN_MALFORMED, grant, 400)
 
     def _refuse(self, kind: Kind, reason: Reason, grant: Grant) -> Decision:
-        return self._in_mode(self._own(kind, reason, grant, Action.REFUSE, 403))
+        return self._in_mode(self._own(kind, reason, grant, 403))
 
     def _forward(self, kind: Kind, reason: Reason, grant: Grant) -> Decision:
         return self._in_mode(
@@ -161,14 +165,14 @@ class _Compiler:
         kind: Kind,
         reason: Reason,
         grant: Grant,
-        action: Action,
         status: int,
         answer: PreflightAnswer | None = None,
     ) -> Decision:
+        """An answer where there is one, else a refusal."""
         return Decision(
             kind=kind,
             reason=reason,
-            action=action,
+            action=Action.REFUSE if answer is None else Action.ANSWER,
             status=status,
             rule=self._rule,
             is_refusal=reason not in _NOT_REFUSED,

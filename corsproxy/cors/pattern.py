@@ -4,15 +4,15 @@
     https://app-*-team.vercel.app     a `*` stays inside its label and takes at least one character
     http://localhost:*                any port, or none
 
-Laws: the whole origin is matched, byte for byte; two patterns never combine. Stricter: a `*` takes
-only a-z 0-9 _ -, and an expression sees only hosts made of these, although browsers send other
-characters; nothing longer than a host name can be is matched. How origins are spelled is in `spelling`.
+Laws: the whole origin is matched, byte for byte, and only if a browser could have sent it; two
+patterns never combine. Stricter: a `*` takes only a-z 0-9 _ -, although browsers send other characters
+in host names, and nothing longer than a host name can be is matched. Spelling is judged in `spelling`.
 """
 
 import re
 from collections.abc import Callable, Sequence
 
-from corsproxy.cors.origin import is_list, parse_origin
+from corsproxy.cors.origin import Origin, is_list, parse_origin
 from corsproxy.cors.rule import Origins
 from corsproxy.cors.spelling import canonical_origin, origin_faults
 from corsproxy.cors.trie import NEVER, SegmentTrie
@@ -64,17 +64,17 @@ class _Patterns:
         parsed = parse_origin(origin)
         if parsed is None:
             return False
-        scheme, host, port = parsed
-        if host.translate(None, _PLAIN_HOST):
-            if not host.startswith(b"["):
-                return False
-            labels = [host]
+        return self._is_under_wildcard(parsed) or (self._expression is not None and self._expression(origin))
+
+    def _is_under_wildcard(self, origin: Origin) -> bool:
+        if origin.host.startswith(b"["):
+            labels = [origin.host]
+        elif origin.host.translate(None, _PLAIN_HOST):
+            return False
         else:
-            labels = host.split(b".")
+            labels = origin.host.split(b".")
             labels.reverse()
-        if b"" not in labels and self._wildcards.first((scheme, port, *labels)) != NEVER:
-            return True
-        return self._expression is not None and self._expression(origin)
+        return b"" not in labels and self._wildcards.first((origin.scheme, origin.port, *labels)) != NEVER
 
 
 def _segments(text: str) -> list[list[bytes]]:

@@ -65,8 +65,10 @@ class Policy:
             return outcomes.preflights[outcomes.answer.reason(asked)]
         if asked.is_websocket:
             return outcomes.websocket
-        if outcomes.methods is not None and method not in outcomes.methods:
-            return outcomes.method_refused
+        if outcomes.blocked is not None:
+            fault = outcomes.answer.method_fault(method)
+            if fault is not None:
+                return outcomes.blocked[fault]
         return outcomes.actual
 
 

@@ -25,7 +25,7 @@ _LONGEST_LIST = 4096
 _MOST_COMMAS = 256
 _LONGEST_METHOD = 64
 
-_DEFAULT_METHODS = ("GET", "HEAD", "POST")
+_DEFAULT_METHODS = (b"GET", b"HEAD", b"POST")
 _AUTHORIZATION = b"authorization"
 _TOKEN = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _BLANKS = b" \t"
@@ -57,12 +57,11 @@ def is_token(value: bytes) -> bool:
 
 
 class PreflightAnswer:
-    """The answer of one rule. `methods` are all that a page may use, the safelisted ones included."""
+    """The answer of one rule."""
 
     def __init__(self, rule: Rule) -> None:
         self._methods = _Methods(rule)
         self._fields = _Fields(rule)
-        self.methods = self._methods.granted
         self._names_origin = not rule.origins.any
         self._credentials = b"\r\n" + credentials_line(rule)
         max_age = b"" if rule.max_age is None else b"Access-Control-Max-Age: %d\r\n" % rule.max_age
@@ -77,6 +76,10 @@ class PreflightAnswer:
         return self._methods.fault(asked.request_method or b"") or (
             self._fields.fault(asked.request_headers) or Reason.ORIGIN_ALLOWED
         )
+
+    def method_fault(self, method: bytes) -> Reason | None:
+        """Say why the rule does not grant a method; None: it does."""
+        return self._methods.fault(method)
 
     def lines(self, asked: AskedPreflight) -> bytes:
         """Return all lines of the answer, Vary included."""
@@ -97,19 +100,13 @@ class PreflightAnswer:
 
 class _Methods:
     def __init__(self, rule: Rule) -> None:
-        listed = [name for name in rule.allow_methods if name != "*"]
         self._is_any = "*" in rule.allow_methods
         self._echoes = self._is_any and rule.allow_credentials
-        self._listed = ", ".join(listed).encode("ascii")
-        self._default = ", ".join(listed or _DEFAULT_METHODS).encode("ascii")
-        if self._is_any and not self._echoes:
-            self._default = b"*"
-        self._line = b"Access-Control-Allow-Methods: %b\r\n" % self._default
-        # None: every one is
-        names = SAFELISTED_METHODS.union(name.encode("ascii") for name in listed)
-        self._names = names
-        self._folded = frozenset(name.lower() for name in names)
-        self.granted = None if self._is_any else names
+        listed = tuple(name for name in rule.allow_methods if not (self._echoes and name == "*"))
+        self._listed = tuple(name.encode("ascii") for name in listed)
+        self._line = _allow_methods(self._listed or _DEFAULT_METHODS)
+        self._names = SAFELISTED_METHODS.union(self._listed)
+        self._folded = frozenset(name.lower() for name in self._names)
 
     def fault(self, method: bytes) -> Reason | None:
         if method in self._names or (self._is_any and len(method) <= _LONGEST_METHOD and is_token(method)):
@@ -119,23 +116,18 @@ class _Methods:
     def line(self, method: bytes) -> bytes:
         if not self._echoes or method in self._names or self.fault(method):
             return self._line
-        listed = self._listed + b", " if self._listed else b""
-        return b"Access-Control-Allow-Methods: %b%b\r\n" % (listed, method)
+        return _allow_methods((*self._listed, method))
 
 
 class _Fields:
     def __init__(self, rule: Rule) -> None:
-        listed = [name for name in rule.allow_headers if name != "*"]
         self._is_any = "*" in rule.allow_headers
         self._echoes = self._is_any and rule.allow_credentials
-        self._names = SAFELISTED_REQUEST_FIELDS.union(
-            (b"",), (name.lower().encode("ascii") for name in listed)
-        )
-        if self._is_any and not self._echoes:
-            listed = ["*", *(name for name in listed if name.lower() == "authorization")]
+        listed = tuple(name for name in rule.allow_headers if not (self._echoes and name == "*"))
         self._listed = tuple(name.encode("ascii") for name in listed)
         self._line = _allow_headers(self._listed)
-        self._covered = frozenset(name.lower() for name in self._listed)
+        self._covered = frozenset((b"", *(name.lower() for name in self._listed)))
+        self._names = SAFELISTED_REQUEST_FIELDS | self._covered
 
     def fault(self, asked: bytes | None) -> Reason | None:
         if asked is None:
@@ -181,6 +173,10 @@ class _Fields:
 
 def _names(elements: list[bytes]) -> Iterator[bytes]:
     return (element.strip(_BLANKS).lower() for element in elements)
+
+
+def _allow_methods(names: tuple[bytes, ...]) -> bytes:
+    return b"Access-Control-Allow-Methods: %b\r\n" % b", ".join(names)
 
 
 def _allow_headers(names: tuple[bytes, ...]) -> bytes:

@@ -100,8 +100,8 @@ class _Reading:
         if not port:
             self._demand("has no colon without a port", False)
             return ""
-        if not (port.isascii() and port.isdigit() and len(port) < 10 and int(port) <= 65535):
-            self._give_up("has a port between 0 and 65535, or none")
+        if not (port.isascii() and port.isdigit() and len(port) < 10 and 0 < int(port) <= 65535):
+            self._give_up("has a port between 1 and 65535, or none")
             return ""
         number = str(int(port))
         self._demand("has no leading zeros in its port", number == port)

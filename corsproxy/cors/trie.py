@@ -58,8 +58,7 @@ class SegmentTrie:
             if child is None:
                 return best
             node = child
-            if node.rest < best:
-                best = node.rest
+            best = min(best, node.rest)
         return min(best, node.ends)
 
     def _first(self, segments: Sequence[bytes]) -> int:
@@ -69,8 +68,7 @@ class SegmentTrie:
         for segment in segments:
             following: dict[_Node, None] = {}
             for node in active:
-                if node.rest < best:
-                    best = node.rest
+                best = min(best, node.rest)
                 if node.loops:
                     following[node] = None
                 child = node.literals.get(segment)
