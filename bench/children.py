@@ -40,7 +40,7 @@ class Child:
     def last_words(self) -> str:
         """Return the end of what it printed, on one line."""
         return (
-            " / ".join(self.log.read_text(errors="replace").strip().splitlines()[-6:])
+            " / ".join(self.log.read_text(errors="replace").strip().splitlines()[-3:])
             or "(it printed nothing)"
         )
 
