@@ -7,11 +7,12 @@ HOT: measured by `bench` GET. The slow twin in tests/http1 judges it.
 """
 
 import re
+from collections.abc import Callable
 
 from httptools import HttpParserError, HttpParserInvalidMethodError, HttpParserUpgrade, HttpRequestParser
 
 from corsproxy.http1.faults import BadRequest
-from corsproxy.http1.fields import HOP_BY_HOP, REQUEST_PREFIXES, TOKEN, elements
+from corsproxy.http1.fields import HOP_BY_HOP, REQUEST_PREFIXES, TOKEN, elements, prefixes
 from corsproxy.http1.framing import CHUNKED, content_length
 from corsproxy.http1.target import check_host, split_absolute
 
@@ -21,7 +22,6 @@ __all__ = ["RequestHead", "RequestReader"]
 _NOT_HOP_BY_HOP = frozenset(
     {b"host", b"origin", b"cookie", b"authorization", b"content-length", b"content-type", b"via", b"expect"}
 )
-_UNDERSCORED = re.compile(rb"\r\n[^\r:_]*_[^\r:]*:")
 _WEBSOCKET_KEY = re.compile(rb"[A-Za-z0-9+/]{22}==")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:+/=-]{1,128}")
 _START_LINE = re.compile(rb"([!-~]+) [!-~\x80-\xff]+ HTTP/([0-9.]+)")
@@ -86,11 +86,12 @@ class RequestReader:
         head.lines = lines
         _read_start_line(head, lines[0])
         for line in lines[1:-2]:
-            if line[:5] in REQUEST_PREFIXES:
-                _note(head, line)
+            note = _NOTES_BY_PREFIX.get(line[:5])
+            if note is not None:
+                note(head, line)
         if b"\nte:" in raw or b"\nTE:" in raw or b"\nTe:" in raw or b"\ntE:" in raw:
             _drop(head, b"te")
-        if b"_" in raw and _UNDERSCORED.search(raw) is not None:
+        if b"_" in raw and _has_underscored_name(raw):
             _drop_underscored(head)
         if head.connection:
             _end_hop_by_hop(head)
@@ -167,15 +168,20 @@ def _note(head: RequestHead, line: bytes) -> None:
     """Take in one line whose first bytes looked as if it mattered."""
     name, _, value = line.partition(b":")
     name = name.lower()
-    value = value.strip(b" \t")
     note = _NOTES.get(name)
     if note is not None:
-        note(head, line, value)
+        note(head, line, value.strip(b" \t"))
     elif name[:12] == b"x-forwarded-":
         head.lines.remove(line)
-        head.forwarded = (*head.forwarded, (name, value))
+        head.forwarded = (*head.forwarded, (name, value.strip(b" \t")))
     elif name in HOP_BY_HOP:
         head.lines.remove(line)
+
+
+def _note_fetch_metadata(head: RequestHead, line: bytes) -> None:
+    """Pick Sec-Fetch-Site out of the four that every browser sends."""
+    if line[10:15] in _SITE:
+        _note(head, line)
 
 
 def _note_host(head: RequestHead, line: bytes, value: bytes) -> None:
@@ -316,11 +322,28 @@ _NOTES = {
 }
 
 
+_NOTES_BY_PREFIX: dict[bytes, Callable[[RequestHead, bytes], None]] = {
+    **dict.fromkeys(REQUEST_PREFIXES, _note),
+    **dict.fromkeys(prefixes("sec-fetch-site"), _note_fetch_metadata),
+}
+_SITE = prefixes("site:")
+
+
 def _drop(head: RequestHead, name: bytes) -> None:
     """Take out every line of that (lower-case) name."""
     prefix = name + b":"
     size = len(prefix)
     head.lines[1:-2] = [line for line in head.lines[1:-2] if line[:size].lower() != prefix]
+
+
+def _has_underscored_name(raw: bytes) -> bool:
+    """Tell whether some field's name has an underscore; one look a line, however many a value has."""
+    at = raw.find(b"_")
+    while at >= 0:
+        if raw.rfind(b"\n", 0, at) > raw.rfind(b":", 0, at):
+            return True
+        at = raw.find(b"_", raw.find(b"\n", at))
+    return False
 
 
 def _drop_underscored(head: RequestHead) -> None:

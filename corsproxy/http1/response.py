@@ -6,10 +6,12 @@ Vary and the CORS fields where the caller asks for it; what was taken out is kep
 HOT: measured by `bench` GET.
 """
 
+from collections.abc import Callable
+
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from corsproxy.http1.faults import BadResponse
-from corsproxy.http1.fields import HOP_BY_HOP, RESPONSE_PREFIXES, elements
+from corsproxy.http1.fields import HOP_BY_HOP, RESPONSE_PREFIXES, elements, prefixes
 from corsproxy.http1.framing import CHUNKED, UNTIL_CLOSE, content_length
 
 __all__ = ["ResponseHead", "read_response_head"]
@@ -55,8 +57,9 @@ def read_response_head(raw: bytes, *, to_head: bool) -> ResponseHead:
     head.lines = lines = raw.split(b"\r\n")
     _read_status_line(head, lines[0])
     for line in lines[1:-2]:
-        if line[:5] in RESPONSE_PREFIXES:
-            _note(head, line)
+        note = _NOTES_BY_PREFIX.get(line[:5])
+        if note is not None:
+            note(head, line)
     if b"\nte:" in raw or b"\nTE:" in raw:
         _drop(head, b"te")
     if head.connection:
@@ -123,6 +126,12 @@ def _note(head: ResponseHead, line: bytes) -> None:
             head.upgrade = value.lower()
 
 
+def _note_content(head: ResponseHead, line: bytes) -> None:
+    """Pick Content-Length out of the fields about content; every response has others."""
+    if line[8:9] in b"Ll":
+        _note(head, line)
+
+
 def _note_length(head: ResponseHead, line: bytes, value: bytes) -> None:
     length = content_length(value)
     if length < 0 or head.has_length:
@@ -139,6 +148,12 @@ def _note_coding(head: ResponseHead, line: bytes, value: bytes) -> None:
         raise BadResponse("Transfer-Encoding is not chunked, once, in HTTP/1.1")
     head.lines.remove(line)
     head.length = CHUNKED
+
+
+_NOTES_BY_PREFIX: dict[bytes, Callable[[ResponseHead, bytes], None]] = {
+    **dict.fromkeys(RESPONSE_PREFIXES, _note),
+    **dict.fromkeys(prefixes("content-length"), _note_content),
+}
 
 
 def _drop(head: ResponseHead, name: bytes) -> None:
