@@ -8,7 +8,18 @@ from dataclasses import dataclass, field
 
 from corsproxy.cors.rule import Rule
 
-__all__ = ["Admin", "Endpoint", "Limits", "Log", "ServerTls", "Settings", "Source", "Timeouts", "Upstream", "UpstreamTls"]
+__all__ = [
+    "Admin",
+    "Endpoint",
+    "Limits",
+    "Log",
+    "ServerTls",
+    "Settings",
+    "Source",
+    "Timeouts",
+    "Upstream",
+    "UpstreamTls",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,111 @@
+"""What is wrong with a configuration, where, why it matters, and how to mend it.
+
+Laws: a Problem is frozen, picklable and complete: whoever prints it needs neither the file nor the
+models. Warnings are Problems too; only where they are kept says that nothing was refused. This module
+imports no YAML and no models, so that the serving process can.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+__all__ = ["COMMAND_LINE", "Code", "ConfigError", "Key", "KeyPath", "Problem", "spell"]
+
+Key = str | int
+KeyPath = tuple[Key, ...]
+
+COMMAND_LINE = "command line"
+
+
+class Code(StrEnum):
+    """Which law a configuration broke: the stable names in `--format json`."""
+
+    FILE_MISSING = "file_missing"
+    FILE_UNREADABLE = "file_unreadable"
+    FILE_EMPTY = "file_empty"
+    FILE_TOO_LARGE = "file_too_large"
+    FILE_ENCODING = "file_encoding"
+    LOADER_FAILED = "loader_failed"
+    YAML_SYNTAX = "yaml_syntax"
+    YAML_FEATURE = "yaml_feature"
+    YAML_BOUND = "yaml_bound"
+    YAML_GUESS = "yaml_guess"
+    DUPLICATE_KEY = "duplicate_key"
+    ENVIRONMENT = "environment"
+    UNKNOWN_KEY = "unknown_key"
+    MISSING_KEY = "missing_key"
+    EMPTY_VALUE = "empty_value"
+    WRONG_TYPE = "wrong_type"
+    WRONG_VALUE = "wrong_value"
+    CONFLICT = "conflict"
+    DUPLICATE = "duplicate"
+    ORIGIN_FORM = "origin_form"
+    ORIGIN_ANY = "origin_any"
+    ORIGIN_NULL = "origin_null"
+    ORIGIN_INSECURE = "origin_insecure"
+    ORIGIN_PUBLIC_SUFFIX = "origin_public_suffix"
+    ORIGIN_LOOK_ALIKE = "origin_look_alike"
+    REGEX = "regex"
+    METHOD = "method"
+    FIELD_NAME = "field_name"
+    FIELD_VALUE = "field_value"
+    PATH = "path"
+    HOST = "host"
+    ADDRESS = "address"
+    URL = "url"
+    TLS_FILE = "tls_file"
+    RULE_UNREACHABLE = "rule_unreachable"
+    TEST_FAILED = "test_failed"
+    DANGEROUS = "dangerous"
+    USELESS = "useless"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong. `line` and `column` count from 1; 0 where there is no such place."""
+
+    file: str
+    line: int
+    column: int
+    path: str
+    what: str
+    why: str = ""
+    fix: str = ""
+    code: Code = Code.WRONG_VALUE
+
+    @property
+    def place(self) -> str:
+        """The place as editors and terminals understand it: file:line:column, or just the file."""
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+
+    def __str__(self) -> str:
+        head = f"{self.place}  {self.path}" if self.path else self.place
+        parts = [self.what]
+        parts += [f"Why: {self.why}"] if self.why else []
+        parts += [f"Fix: {self.fix}"] if self.fix else []
+        return "\n".join([head, *(f"  {line}" for part in parts for line in part.splitlines())])
+
+
+class ConfigError(Exception):
+    """A configuration was refused; `problems` holds every reason, in the order of the file."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        # The arguments are what pickle calls the class with again.
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        return "\n\n".join(map(str, self.problems))
+
+
+def spell(path: KeyPath) -> str:
+    """Write a key path as people do: `rules[0].response_headers.set["X-Frame-Options"]`."""
+    text = ""
+    for key in path:
+        if isinstance(key, int):
+            text += f"[{key}]"
+        elif not key.isidentifier():
+            text += f'["{key}"]'
+        else:
+            text += f".{key}" if text else key
+    return text

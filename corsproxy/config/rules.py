@@ -1,0 +1,218 @@
+"""The models' rules into Rules, each checked on its own and against the others.
+
+Laws: a Rule comes out of here whole or not at all; what concerns several rules (names, reach) is
+judged over those that came out.
+"""
+
+import re
+from collections.abc import Sequence
+
+from corsproxy.config.document import Document
+from corsproxy.config.filekeys import FileKeys
+from corsproxy.config.findings import Findings
+from corsproxy.config.merge import MergedRule
+from corsproxy.config.names import (
+    read_cookies,
+    read_exposed,
+    read_methods,
+    read_request_fields,
+    read_response_fields,
+)
+from corsproxy.config.origins import OriginList, judge_origins, read_origins
+from corsproxy.config.problem import Code, KeyPath, spell
+from corsproxy.config.reach import shadows
+from corsproxy.config.rulekeys import RuleKeys
+from corsproxy.cors.path import path_faults
+from corsproxy.cors.rule import Cookies, Origins, Rule
+
+__all__ = ["read_rules"]
+
+_DANGEROUS = {
+    "dangerously_allow_null_origin": 'the origin "null" names nobody: any site can have it.',
+    "dangerously_allow_insecure_origins": "whoever is on the visitor's network can act as an http:// page.",
+    "dangerously_allow_public_suffix": "anyone can register a name below a public suffix.",
+}
+_HOST = re.compile(r"(?!.*[.-]{2,}$)[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.]+\]")
+
+
+def read_rules(keys: FileKeys, document: Document, findings: Findings) -> tuple[Rule, ...]:
+    """Check all rules; what is returned is only to be used where nothing was refused."""
+    reader = _RuleReader(document, findings)
+    names = _names(keys.rules, findings)
+    merged = [
+        MergedRule(position, names[position], rule, keys.defaults) for position, rule in enumerate(keys.rules)
+    ]
+    rules = tuple(reader.rule(rule) for rule in merged)
+    for position, takers in shadows(rules):
+        if _is_unread(document, merged[position]) or any(
+            _is_unread(document, merged[taker]) for taker in takers
+        ):
+            continue
+        named = ", ".join(f"{rules[taker].name} ({rules[taker].place})" for taker in takers[:3])
+        findings.refuse(
+            ("rules", position),
+            f"The rule {rules[position].name} can never match: {named} takes every path and host of it.",
+            why="rules are tried in order, and the first that matches decides.",
+            fix="move it up, make the earlier one narrower, or remove it",
+            code=Code.RULE_UNREACHABLE,
+        )
+    return rules
+
+
+def _is_unread(document: Document, rule: MergedRule) -> bool:
+    """Tell whether the path or host of a rule could not be read whole, so that nothing is known of its reach."""
+    at = document.original(rule.place)
+    return any(
+        path[: len(place)] == place
+        for path in document.unread
+        for place in ((*at, "path"), (*at, "host"), ("defaults", "path"), ("defaults", "host"))
+    )
+
+
+def _names(rules: Sequence[RuleKeys], findings: Findings) -> list[str]:
+    names: list[str] = []
+    first: dict[str, int] = {}
+    for position, rule in enumerate(rules):
+        name = rule.name or f"rule-{position + 1}"
+        names.append(name)
+        if name in first:
+            findings.refuse(
+                ("rules", position, "name") if rule.name else ("rules", position),
+                f"There is another rule named {name}: {spell(('rules', first[name]))}.",
+                why="logs and metrics could not tell them apart.",
+                fix="give each rule a name of its own",
+                code=Code.DUPLICATE,
+            )
+        first.setdefault(name, position)
+    return names
+
+
+class _RuleReader:
+    """Reads rules one by one; lists that come from `defaults:` are read once."""
+
+    def __init__(self, document: Document, findings: Findings) -> None:
+        self._document = document
+        self._findings = findings
+        self._lists: dict[KeyPath, OriginList] = {}
+
+    def rule(self, rule: MergedRule) -> Rule:
+        findings = self._findings
+        credentials = bool(rule.value("allow_credentials"))
+        self._warn(rule)
+        read_methods(rule.value("allow_methods"), rule.path("allow_methods"), findings)
+        read_request_fields(rule.value("allow_headers"), rule.path("allow_headers"), findings)
+        read_exposed(
+            rule.value("expose_headers"), rule.path("expose_headers"), findings, credentials=credentials
+        )
+        fields = rule.value("response_headers")
+        set_fields, remove_fields = (
+            read_response_fields(fields, rule.path("response_headers"), findings) if fields else ((), ())
+        )
+        return Rule(
+            name=rule.name,
+            place=self._place(rule),
+            paths=self._paths(rule),
+            host=self._host(rule),
+            origins=self._origins(rule),
+            allow_methods=tuple(dict.fromkeys(rule.value("allow_methods"))),
+            allow_headers=tuple(rule.value("allow_headers")),
+            expose_headers=tuple(rule.value("expose_headers")),
+            allow_credentials=credentials,
+            max_age=rule.value("max_age"),
+            allow_private_network=rule.value("allow_private_network"),
+            preflight_status=rule.value("preflight_status"),
+            report=rule.value("mode") == "report",
+            block=rule.value("on_disallowed") == "block",
+            websocket=rule.value("websocket"),
+            cookies=self._cookies(rule, credentials=credentials),
+            set_fields=set_fields,
+            remove_fields=remove_fields,
+        )
+
+    def _place(self, rule: MergedRule) -> str:
+        place = self._document.place(self._document.original(rule.place))
+        return f"{self._document.file}:{place.line}" if place.line else self._document.file
+
+    def _warn(self, rule: MergedRule) -> None:
+        for key, why in _DANGEROUS.items():
+            if rule.value(key):
+                self._findings.warn(rule.path(key), f"{key} is on.", why=why, code=Code.DANGEROUS)
+        if not rule.value("websocket"):
+            self._findings.warn(
+                rule.path("websocket"),
+                "WebSocket handshakes are not checked.",
+                why="browsers make no CORS check for them: any site can open one with the visitor's cookies.",
+                code=Code.DANGEROUS,
+            )
+
+    def _paths(self, rule: MergedRule) -> tuple[str, ...]:
+        written = rule.value("path")
+        if written is None:
+            if not self._was_unread(rule, "path"):
+                self._findings.refuse(
+                    rule.place,
+                    "path is missing.",
+                    fix="write path: /** for every path, or path: /api/**",
+                    code=Code.MISSING_KEY,
+                )
+            return ()
+        is_one = isinstance(written, str)
+        paths: list[str] = [written] if is_one else written
+        for at, path in enumerate(paths):
+            faults = path_faults(path)
+            if faults:
+                here = rule.path("path") if is_one else (*rule.path("path"), at)
+                what = f'"{path}" cannot match as meant: a path {"; it ".join(faults)}.'
+                self._findings.refuse(here, what, fix=f"write {_meant_path(path)}", code=Code.PATH)
+        return tuple(dict.fromkeys(paths))
+
+    def _host(self, rule: MergedRule) -> str | None:
+        host = rule.value("host")
+        if host is not None and not _HOST.fullmatch(host):
+            meant = host.partition("://")[2] or host
+            meant = meant.partition("/")[0].lower().rstrip(".")
+            meant = re.sub(r":[0-9]*$", "", meant)
+            self._findings.refuse(
+                rule.path("host"),
+                f'"{host}" is not a host name: it is written in lower case, without scheme, port or *.',
+                fix=f"write {meant}" if _HOST.fullmatch(meant) else "write it as in api.example.com",
+                code=Code.HOST,
+            )
+        return str(host) if host is not None else None
+
+    def _origins(self, rule: MergedRule) -> Origins:
+        entries = rule.value("allow_origins")
+        path = rule.path("allow_origins")
+        if entries is None:
+            if not self._was_unread(rule, "allow_origins"):
+                self._findings.refuse(
+                    rule.place,
+                    "allow_origins is missing.",
+                    fix="write allow_origins: [https://app.example.com], or [] to let nobody in",
+                    code=Code.MISSING_KEY,
+                )
+            return Origins()
+        if path not in self._lists:
+            self._lists[path] = read_origins(entries, path, self._findings)
+        judge_origins(self._lists[path], rule, self._findings)
+        return self._lists[path].origins
+
+    def _was_unread(self, rule: MergedRule, key: str) -> bool:
+        at = (*self._document.original(rule.place), key)
+        return at in self._document.unread or ("defaults", key) in self._document.unread
+
+    def _cookies(self, rule: MergedRule, *, credentials: bool) -> Cookies | None:
+        cookies = rule.value("cookies")
+        if cookies is None:
+            return None
+        return read_cookies(cookies, rule.path("cookies"), self._findings, credentials=credentials)
+
+
+def _meant_path(path: str) -> str:
+    """Guess the pattern that was meant, for the hint only."""
+    meant = re.sub(r"[?#].*$", "", path.strip())
+    meant = re.sub(r"^\^|\$$", "", meant)
+    meant = re.sub(r"/?\.\*(?=$|/)", "/**", meant)
+    meant = re.sub(r"(?<=[^/])\*\*", "*/**", meant) if re.search(r"[^/]\*\*", meant) else meant
+    meant = meant if meant.startswith("/") else f"/{meant}"
+    return meant if not path_faults(meant) and meant != path else "it as in /api/** or /api/*/logo"
