@@ -55,7 +55,7 @@ def grant_to(rule: Rule, vary: bytes) -> Grant:
     """Compile what an allowed origin gets; `vary` is the line for our own answers."""
     tail = credentials_line(rule)
     exposed = [name for name in rule.expose_headers if name != "*" or not rule.allow_credentials]
-    is_explained = any(name.lower() == _EXPLANATION.lower() for name in exposed)
+    is_explained = any(name.lower() in {"*", _EXPLANATION.lower()} for name in exposed)
     explained = exposed if is_explained else [*exposed, _EXPLANATION]
     if rule.origins.any:
         head = ALLOW_ORIGIN + b"*\r\n"
