@@ -36,7 +36,7 @@ def guard(names: Iterable[str]) -> Middleware:
 
     @web.middleware
     async def check(
-        request: web.Request, answer: Callable[[web.Request], Awaitable[web.StreamResponse]]
+        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
         hosts = request.headers.getall("Host", [])
         if len(hosts) != 1:
@@ -47,7 +47,7 @@ def guard(names: Iterable[str]) -> Middleware:
                 "The admin listener does not answer to this Host: any web page could reach it through DNS rebinding."
                 " Call it by its IP address or as localhost, or add the name to admin.hosts in the configuration.",
             )
-        return await answer(request)
+        return await handler(request)
 
     return check
 

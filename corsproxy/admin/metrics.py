@@ -6,7 +6,8 @@ all there from the start, so that a first error is an increase.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import accumulate
 
 from prometheus_client import PlatformCollector, ProcessCollector
@@ -83,9 +84,11 @@ def _build() -> Metric:
     return build
 
 
-def _counter(name: str, text: str, labels: Iterable[str], counts: Mapping[tuple[str, ...], int]) -> Metric:
-    family = CounterMetricFamily(name, text, labels=list(labels))
-    for values, count in counts.items():
+def _counter(
+    name: str, text: str, labels: Sequence[str], counts: Iterable[tuple[tuple[str, ...], int]]
+) -> Metric:
+    family = CounterMetricFamily(name, text, labels=labels)
+    for values, count in counts:
         family.add_metric(values, count)
     return family
 
@@ -96,10 +99,10 @@ def _decisions(total: Snapshot) -> Metric:
         "Policy decisions. mode is enforce or report; under report, kind, reason and action are what enforce"
         " would have said. rule is empty where no rule matched.",
         ("rule", "kind", "reason", "action", "mode"),
-        {
-            (at.rule, at.kind, at.reason, at.action, "report" if at.report else "enforce"): count
+        (
+            ((at.rule, at.kind, at.reason, at.action, "report" if at.report else "enforce"), count)
             for at, count in total.decisions.items()
-        },
+        ),
     )
 
 
@@ -108,7 +111,7 @@ def _responses(total: Snapshot) -> Metric:
         "corsproxy_responses",
         "Responses sent to clients, the backend's and our own, by status code; other is a status outside 100-599.",
         ("code",),
-        {(str(code) if code else "other",): count for code, count in total.responses.items()},
+        (((str(code) if code else "other",), count) for code, count in total.responses.items()),
     )
 
 
@@ -124,13 +127,13 @@ def _faults(total: Snapshot) -> Iterator[Metric]:
         "corsproxy_upstream_errors",
         "Requests that failed on the backend's side or for want of a connection to it, by reason.",
         ("reason",),
-        upstream,
+        upstream.items(),
     )
     yield _counter(
         "corsproxy_client_errors",
         "Requests that failed on the client's side, by reason.",
         ("reason",),
-        client,
+        client.items(),
     )
     yield CounterMetricFamily(
         "corsproxy_client_aborts",
@@ -145,7 +148,7 @@ def _notes(total: Snapshot) -> Metric:
         "Responses of the backend that its owner should know of: backend_cors_conflict (it sent CORS fields of"
         " its own) and backend_redirect (it redirected a cross-origin request).",
         ("rule", "reason"),
-        dict(total.notes),
+        total.notes.items(),
     )
 
 
@@ -217,7 +220,7 @@ def _config(facts: Facts) -> Iterator[Metric]:
         "corsproxy_config_reloads",
         "Attempts to reload the configuration.",
         ("result",),
-        {("success",): facts.reloads_succeeded, ("failure",): facts.reloads_failed},
+        [(("success",), facts.reloads_succeeded), (("failure",), facts.reloads_failed)],
     )
     yield GaugeMetricFamily(
         "corsproxy_config_generation",
@@ -230,7 +233,7 @@ def _processes(pids: Iterable[int]) -> Iterator[Metric]:
     """Add up the library's process metrics over our own process and the workers'."""
     summed: dict[str, Metric] = {}
     for pid in pids:
-        for family in ProcessCollector(pid=lambda pid=pid: pid, registry=None).collect():
+        for family in ProcessCollector(pid=partial(str, pid), registry=None).collect():
             if family.name not in summed:
                 summed[family.name] = family
             elif family.name not in _NOT_SUMMED:

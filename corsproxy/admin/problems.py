@@ -37,10 +37,10 @@ def catch(observer: Observer) -> Middleware:
 
     @web.middleware
     async def answer_errors(
-        request: web.Request, answer: Callable[[web.Request], Awaitable[web.StreamResponse]]
+        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
         try:
-            return await answer(request)
+            return await handler(request)
         except web.HTTPException as error:
             return problem(error.status, _DETAILS.get(error.status, error.reason), error.headers.get("Allow"))
         except Exception as fault:  # noqa: BLE001 -- the pages must outlive whatever a page does wrong

@@ -47,6 +47,7 @@ async def _connect(endpoint: Endpoint, seconds: float) -> str:
         return f"no connection within {seconds:g} s"
     except OSError as refusal:
         # For a name with several addresses asyncio has no errno, only a text with all refusals.
-        return os.strerror(refusal.errno).lower() if (refusal.errno or 0) > 0 else str(refusal)
+        code = refusal.errno or 0
+        return os.strerror(code).lower() if code > 0 else str(refusal)
     transport.abort()
     return ""

@@ -5,26 +5,24 @@ two inputs look the same; every result has a bound, and a cut one ends in "...".
 measured, so escapes cannot make a bounded field grow.
 """
 
-import re
-
 __all__ = ["from_bytes", "from_text"]
 
-_ODD_BYTE = re.compile(rb"[^ -\[\]-~]")
-_ODD_CHARACTER = re.compile(r"[^ -\[\]-~]")
 _CUT = "..."
 
 
 def from_bytes(raw: bytes, limit: int) -> str:
     """Return bytes off the wire as printable ASCII of at most `limit` characters."""
-    if len(raw) <= limit and _ODD_BYTE.search(raw) is None:
-        return raw.decode("ascii")
+    if len(raw) <= limit:
+        text = raw.decode("latin-1")
+        if text.isascii() and text.isprintable() and "\\" not in text:
+            return text
     # Every byte becomes one character or more, so nothing after the first `limit` + 1 can show.
     return _bounded([_byte(byte) for byte in raw[: limit + 1]], limit)
 
 
 def from_text(text: str, limit: int) -> str:
     """Return text as printable characters, at most `limit`; letters of any script stay as they are."""
-    if len(text) <= limit and _ODD_CHARACTER.search(text) is None:
+    if len(text) <= limit and text.isprintable() and "\\" not in text:
         return text
     return _bounded([_character(character) for character in text[: limit + 1]], limit)
 

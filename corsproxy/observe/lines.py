@@ -9,7 +9,7 @@ import json
 import math
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 
 from corsproxy.observe.escape import from_bytes, from_text
@@ -25,7 +25,7 @@ _DEEPEST = 3
 
 # A value that needs no quotes in text.
 _PLAIN = re.compile(r'[^\s"=]+')
-# What a person recognises without its name.
+# What a person recognises without its name, in a line about a request.
 _BARE = frozenset({"method", "path", "status"})
 _COLOURS = {"debug": "\x1b[2m", "info": "\x1b[32m", "warning": "\x1b[33m", "error": "\x1b[31m"}
 _DIM, _OFF = "\x1b[2m", "\x1b[0m"
@@ -41,27 +41,28 @@ def shape(name: str, *, colour: bool) -> Shape:
 
 
 def json_line(at: float, level: str, message: str, fields: Mapping[str, object]) -> bytes:
-    """Return one JSON object; its first keys are time, level and message."""
-    whole: dict[str, object] = {"time": _rfc3339(at), "level": level, "message": message}
-    for name, value in fields.items():
-        whole[name if name not in whole else f"{name}_"] = value
-    return _encode(whole).encode("ascii") + b"\n"
+    """Return one JSON object; its first keys are time, level and message, which `fields` must not have."""
+    rest = f",{_encode(fields)[1:]}" if fields else "}"
+    line = f'{{"time":"{_rfc3339(at)}","level":"{level}","message":{_encode(message)}{rest}\n'
+    return line.encode("ascii")
 
 
 def text_line(at: float, level: str, message: str, fields: Mapping[str, object]) -> bytes:
     """Return time, level, message and key=value pairs, without colour."""
-    pairs = "".join(f" {_name(name)}{_quoted(value)}" for name, value in fields.items())
+    pairs = "".join(f" {name}{value}" for name, value in _pairs(fields))
     return _ascii(f"{_rfc3339(at)} {level.upper():<7} {message}{pairs}\n")
 
 
 def _coloured_line(at: float, level: str, message: str, fields: Mapping[str, object]) -> bytes:
-    pairs = "".join(f" {_dimmed(_name(name))}{_quoted(value)}" for name, value in fields.items())
+    pairs = "".join(f" {_dimmed(name)}{value}" for name, value in _pairs(fields))
     tone = _COLOURS.get(level, "")
-    return _ascii(f"{_DIM}{_rfc3339(at)}{_OFF} {tone}{level.upper():<7}{_OFF} {message}{pairs}\n")
+    return _ascii(f"{_dimmed(_rfc3339(at))} {tone}{level.upper():<7}{_OFF} {message}{pairs}\n")
 
 
-def _name(name: str) -> str:
-    return "" if name in _BARE else f"{name}="
+def _pairs(fields: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    bare = _BARE if "method" in fields else frozenset()
+    for name, value in fields.items():
+        yield "" if name in bare else f"{name}=", _quoted(value)
 
 
 def _dimmed(name: str) -> str:
@@ -87,7 +88,7 @@ def bounded(value: object, depth: int = _DEEPEST) -> object:
 
 def _quoted(value: object) -> str:
     if not isinstance(value, str):
-        return _encode(value)
+        return repr(value) if type(value) is int or type(value) is float else _encode(value)
     if _PLAIN.fullmatch(value):
         return value
     # Not by JSON's rules: the backslashes that are in a value are escapes already.

@@ -18,6 +18,7 @@ from corsproxy.proxy.record import Record
 
 __all__ = ["LEVELS", "Log"]
 
+_TAKEN = frozenset({"time", "level", "message"})
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 # Said once a rule, however often it happens: level, what happened, what to do about it.
@@ -59,9 +60,11 @@ class Log:
 
     def event(self, level: str, message: str, details: dict[str, object]) -> bytes:
         """Return the line for something that is not an exchange; b"" below `log.level`."""
-        if LEVELS.get(level, LEVELS["error"]) < self._threshold:
+        if level not in LEVELS:
+            level = "error"
+        if LEVELS[level] < self._threshold:
             return b""
-        fields = {name: bounded(value) for name, value in details.items()}
+        fields = {_free(from_text(name, 64)): bounded(value) for name, value in details.items()}
         return self._shape(self._clock(), level, from_text(message, 1000), fields)
 
     def dropped(self, count: int) -> bytes:
@@ -97,6 +100,11 @@ class Log:
         return lines
 
 
+def _free(name: str) -> str:
+    """Keep a detail's name off those that every line has."""
+    return f"{name}_" if name in _TAKEN else name
+
+
 def _is_remarkable(record: Record) -> bool:
     decision = record.decision
     return record.fault is not None or (decision is not None and decision.is_refusal)
@@ -116,38 +124,43 @@ def _heading(record: Record) -> tuple[str, str]:
 
 def _fields(record: Record) -> dict[str, object]:
     """Return the fields of a line about an exchange, in reading order, without empty ones."""
-    fields: dict[str, object] = {
-        "method": from_bytes(record.method, 32),
-        "path": from_bytes(record.path, 1024),
-        "status": record.status,
-    }
+    fields: dict[str, object] = {}
+    if record.method:  # else the head was too broken to know
+        fields["method"] = from_bytes(record.method, 32)
+        fields["path"] = from_bytes(record.path, 1024)
+    fields["status"] = record.status
     if record.decision is not None:
         _add_decision(fields, record.decision)
     if record.fault is not None:
-        fields["fault"] = record.fault.value
+        fields["fault"] = record.fault
     if record.detail:
         fields["detail"] = from_text(record.detail, 256)
     if record.origin is not None:
         fields["origin"] = from_bytes(record.origin, 256)
-    fields["host"] = from_bytes(record.host, 128)
+    if record.host:
+        fields["host"] = from_bytes(record.host, 128)
     fields["client"] = from_text(record.client, 64)
     if record.request_id:
         fields["request_id"] = from_text(record.request_id, 64)
     if record.notes:
-        fields["notes"] = [note.value for note in record.notes]
+        fields["notes"] = list(record.notes)
+    _add_measures(fields, record)
+    return fields
+
+
+def _add_measures(fields: dict[str, object], record: Record) -> None:
     fields["duration_ms"] = round(record.seconds * 1000, 3)
     if record.upstream_seconds >= 0.0:
         fields["upstream_ms"] = round(record.upstream_seconds * 1000, 3)
     fields["request_bytes"] = record.request_bytes
     fields["response_bytes"] = record.response_bytes
-    return fields
 
 
 def _add_decision(fields: dict[str, object], decision: Decision) -> None:
     said = decision.would or decision
-    fields["reason"] = said.reason.value
-    fields["kind"] = said.kind.value
-    fields["action"] = said.action.value
+    fields["reason"] = said.reason
+    fields["kind"] = said.kind
+    fields["action"] = said.action
     if decision.report:
         fields["report"] = True
     if decision.rule is not None:
@@ -156,7 +169,7 @@ def _add_decision(fields: dict[str, object], decision: Decision) -> None:
 
 
 def _advice_fields(record: Record, note: Reason, fix: str) -> dict[str, object]:
-    fields: dict[str, object] = {"reason": note.value}
+    fields: dict[str, object] = {"reason": note}
     decision = record.decision
     if decision is not None and decision.rule is not None:
         fields["rule"] = from_text(decision.rule.name, 100)

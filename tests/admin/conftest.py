@@ -10,6 +10,7 @@ from corsproxy.observe.counters import Snapshot
 from corsproxy.proxy.record import Record
 
 STARTED = 1767323045.0  # 2026-01-02T03:04:05Z
+ADMIN = Admin(hosts=("Corsproxy.Internal",))
 
 
 class FakeFleet:
@@ -28,7 +29,7 @@ class FakeFleet:
             upstream=Upstream(endpoint=self.upstream, authority="127.0.0.1"),
             rules=(),
             listen=(Endpoint("0.0.0.0", 8080), Endpoint(path="/run/c.sock")),
-            admin=Admin(hosts=("Corsproxy.Internal",)),
+            admin=ADMIN,
             timeouts=Timeouts(connect=5.0),
             warnings=("rules[0]: dangerously_allow_null_origin",),
         )

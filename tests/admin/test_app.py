@@ -17,7 +17,7 @@ from corsproxy.config.problem import Code, Problem
 from corsproxy.config.settings import Endpoint
 from corsproxy.observe.counters import Snapshot
 from corsproxy.proxy.record import Gauges
-from tests.admin.conftest import STARTED, FakeFleet, KeptEvents
+from tests.admin.conftest import ADMIN, STARTED, FakeFleet, KeptEvents
 
 AdminClient = TestClient[web.Request, web.Application]
 MakeClient = Callable[[web.Application], Awaitable[AdminClient]]
@@ -27,7 +27,7 @@ PAGES = ("/livez", "/readyz", "/metrics", "/status")
 
 @pytest.fixture
 async def client(aiohttp_client: MakeClient, fleet: FakeFleet, observer: KeptEvents) -> AdminClient:
-    return await aiohttp_client(build(fleet, fleet.settings.admin, observer, lambda: STARTED + 60.5))
+    return await aiohttp_client(build(fleet, ADMIN, observer, lambda: STARTED + 60.5))
 
 
 async def listening_backend() -> tuple[asyncio.Server, Endpoint]:
@@ -212,7 +212,7 @@ async def test_every_other_method_is_refused(client: AdminClient, page: str, met
     }
 
 
-@pytest.mark.parametrize("page", ["/", "/decisions", "/livez/", "/../livez", "/metrics%00", "/<script>"])
+@pytest.mark.parametrize("page", ["/", "/decisions", "/livez/", "/metrics%00", "/<script>"])
 async def test_other_pages_do_not_exist(client: AdminClient, page: str) -> None:
     response = await client.get(page)
     assert (response.status, fields(response)) == (404, PROBLEM)

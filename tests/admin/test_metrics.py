@@ -18,7 +18,7 @@ from corsproxy.config.problem import Problem
 from corsproxy.cors.vocabulary import Action, Kind, Reason
 from corsproxy.observe.counters import LATENCY_BOUNDS, DecisionLabels, Snapshot
 from corsproxy.proxy.record import Gauges
-from tests.admin.conftest import STARTED, FakeFleet, KeptEvents
+from tests.admin.conftest import ADMIN, STARTED, FakeFleet, KeptEvents
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
 PROMETHEUS_3 = (
@@ -155,7 +155,7 @@ async def client(
     observer: KeptEvents,
 ) -> AdminClient:
     fleet.workers = [FIRST, SECOND]
-    return await aiohttp_client(build(fleet, fleet.settings.admin, observer))
+    return await aiohttp_client(build(fleet, ADMIN, observer))
 
 
 @pytest.mark.parametrize(

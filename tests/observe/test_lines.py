@@ -33,7 +33,7 @@ AT = 1767323045.6789  # 2026-01-02T03:04:05.679Z
             ',"method":"PUT","path":"/a b","status":403',
             ' PUT "/a b" 403',
         ),
-        ({"time": "x", "level": "y"}, ',"time_":"x","level_":"y"', " time=x level=y"),
+        ({"pid": 7, "status": "killed"}, ',"pid":7,"status":"killed"', " pid=7 status=killed"),
     ],
 )
 def test_shapes(fields: Mapping[str, object], as_json: str, as_text: str) -> None:
@@ -46,9 +46,9 @@ def test_shapes(fields: Mapping[str, object], as_json: str, as_text: str) -> Non
 
 
 def test_colour_is_only_in_the_frame() -> None:
-    line = shape("text", colour=True)(AT, "warning", "refused", {"status": 403, "rule": "api"})
+    line = shape("text", colour=True)(AT, "warning", "refused", {"method": "PUT", "rule": "api"})
     assert line == (
-        b"\x1b[2m2026-01-02T03:04:05.679Z\x1b[0m \x1b[33mWARNING\x1b[0m refused 403 \x1b[2mrule=\x1b[0mapi\n"
+        b"\x1b[2m2026-01-02T03:04:05.679Z\x1b[0m \x1b[33mWARNING\x1b[0m refused PUT \x1b[2mrule=\x1b[0mapi\n"
     )
 
 

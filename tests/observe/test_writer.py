@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from corsproxy.observe import writer as writer_module
 from corsproxy.observe.writer import Writer
 
 
@@ -84,7 +83,7 @@ def test_no_write_tears_a_line_that_others_share_a_pipe_with(
         lots.append(lot)
         return len(lot)
 
-    monkeypatch.setattr(writer_module.os, "write", spy)
+    monkeypatch.setattr(os, "write", spy)
     writer = Writer(pipe[1], notice)
     lines = [b"x" * (n % 3000) + b"\n" for n in range(500)]
     for line in lines:
@@ -155,7 +154,7 @@ def test_what_a_descriptor_refused_is_finished_first_when_it_recovers(
             raise OSError(refusal, os.strerror(refusal))
         return real_write(descriptor, lot)
 
-    monkeypatch.setattr(writer_module.os, "write", full_disk)
+    monkeypatch.setattr(os, "write", full_disk)
     writer = Writer(sender, notice)
     writer.write(b"first\n")
     assert refused.wait(30)
