@@ -9,6 +9,8 @@ from enum import StrEnum
 __all__ = [
     "CORS_RESPONSE_FIELDS",
     "FORBIDDEN_METHODS",
+    "FORBIDDEN_REQUEST_FIELDS",
+    "NORMALISED_METHODS",
     "SAFELISTED_METHODS",
     "SAFELISTED_REQUEST_FIELDS",
     "Action",
@@ -70,6 +72,35 @@ class Reason(StrEnum):
 SAFELISTED_METHODS = frozenset({b"GET", b"HEAD", b"POST"})
 # https://fetch.spec.whatwg.org/#forbidden-method
 FORBIDDEN_METHODS = frozenset({b"CONNECT", b"TRACE", b"TRACK"})
+# https://fetch.spec.whatwg.org/#concept-method-normalize
+NORMALISED_METHODS = frozenset({b"DELETE", b"GET", b"HEAD", b"OPTIONS", b"POST", b"PUT"})
+# Browsers drop these from what a page sets, and all that begin with `proxy-` or `sec-`.
+# https://fetch.spec.whatwg.org/#forbidden-request-header
+FORBIDDEN_REQUEST_FIELDS = frozenset(
+    {
+        b"accept-charset",
+        b"accept-encoding",
+        b"access-control-request-headers",
+        b"access-control-request-method",
+        b"connection",
+        b"content-length",
+        b"cookie",
+        b"cookie2",
+        b"date",
+        b"dnt",
+        b"expect",
+        b"host",
+        b"keep-alive",
+        b"origin",
+        b"referer",
+        b"set-cookie",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+        b"via",
+    }
+)
 # Granted without being listed. Stricter: Content-Type is safelisted by value only, so it needs listing.
 SAFELISTED_REQUEST_FIELDS = frozenset({b"accept", b"accept-language", b"content-language", b"range"})
 
