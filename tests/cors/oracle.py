@@ -1,10 +1,10 @@
-"""The slow, obvious twin of the policy, and the browser's own judgement of an answer.
+"""The slow, obvious twin of the policy.
 
 Laws: rules are read top to bottom, nothing is prepared or remembered, nothing is shared with
 `corsproxy.cors` but the vocabulary and the rule. `judge` says what has to become of a request; its
 fields are for the message that the page would get: the preflight's answer, the forwarded response, or
 our own error. List-valued fields are sets of lower-case (methods: exact) members, since order and
-spelling carry nothing. `cors_check` and `preflight_check` are the Fetch standard's.
+spelling carry nothing.
 """
 
 import re
@@ -18,14 +18,14 @@ from corsproxy.cors.vocabulary import CORS_RESPONSE_FIELDS, Action, Kind, Reason
 
 __all__ = [
     "ALWAYS_GRANTED",
+    "PREFLIGHT_VARY",
     "SAFE_METHODS",
+    "Fields",
     "Request",
     "Verdict",
-    "cors_check",
     "judge",
     "origin_matches",
     "path_matches",
-    "preflight_check",
 ]
 
 Fields: TypeAlias = Mapping[str, str | frozenset[str]]
@@ -83,6 +83,7 @@ def judge(rules: tuple[Rule, ...], public_origins: tuple[str, ...], request: Req
         rule=rule,
         refused=verdict.refused,
         strips=False,
+        error_fields=verdict.error_fields,
         would=verdict,
     )
 
@@ -94,14 +95,19 @@ def find_rule(rules: tuple[Rule, ...], request: Request) -> tuple[Rule | None, R
     path = unquote_to_bytes(request.path)
     if b"\\" in path or b"\0" in path or any(segment in {b".", b".."} for segment in path.split(b"/")):
         return None, Reason.AMBIGUOUS_PATH
+    found = first_match(rules, path, request.host)
+    if first_match(rules, re.sub(rb"/+", b"/", path), request.host) != found:
+        return None, Reason.AMBIGUOUS_PATH  # some backends read empty segments away
+    return found, Reason.NO_RULE_FOR_PATH
+
+
+def first_match(rules: tuple[Rule, ...], path: bytes, host: bytes) -> Rule | None:
     for rule in rules:
         if not any(path_matches(pattern.encode(), path) for pattern in rule.paths):
             continue
-        if rule.host is None or rule.host.lower() == host_without_port(
-            request.host.decode("latin-1").lower()
-        ):
-            return rule, Reason.ORIGIN_ALLOWED
-    return None, Reason.NO_RULE_FOR_PATH
+        if rule.host is None or rule.host.lower() == host_without_port(host.decode("latin-1").lower()):
+            return rule
+    return None
 
 
 def host_without_port(host: str) -> str:
@@ -135,11 +141,10 @@ def is_same_origin(public_origins: tuple[str, ...], request: Request, origin: st
 
 
 def is_list(origin: str) -> bool:
-    """White space, or a comma with a further origin behind it; a comma alone is legal in a host."""
+    """White space, or several origins with commas between them; a comma alone is legal in a host."""
     if any(character.isspace() for character in origin):
         return True
-    pieces = origin.split(",")
-    return len(pieces) > 1 and all(piece == "null" or "://" in piece for piece in pieces)
+    return "," in origin and all(piece == "null" or "://" in piece for piece in origin.split(","))
 
 
 def is_well_formed(origin: str) -> bool:
@@ -219,7 +224,7 @@ def enforce(rule: Rule | None, reason: Reason, public_origins: tuple[str, ...], 
     origin = request.origin.decode("latin-1")
     kind = kind_of(request)
     if is_list(origin):
-        return refuse(kind, Reason.ORIGIN_MALFORMED, rule, status=400, fields=always_error)
+        return refuse(kind, Reason.ORIGIN_MALFORMED, rule, status=400)
     if is_same_origin(public_origins, request, origin):
         return Verdict(
             kind=Kind.SAME_ORIGIN,
@@ -234,7 +239,13 @@ def enforce(rule: Rule | None, reason: Reason, public_origins: tuple[str, ...], 
         return not_allowed(kind, reason, None)
     if kind is Kind.WEBSOCKET and not rule.websocket:
         return Verdict(
-            kind=kind, reason=Reason.ORIGIN_ALLOWED, action=Action.FORWARD, rule=rule, varies=varies
+            kind=kind,
+            reason=Reason.ORIGIN_ALLOWED,
+            action=Action.FORWARD,
+            rule=rule,
+            varies=varies,
+            fields=always,
+            error_fields=always_error,
         )
     if not origin_matches(rule.origins, origin):
         return not_allowed(kind, why_not(origin, kind), rule)
@@ -342,7 +353,7 @@ def headers_fault(rule: Rule, headers: str) -> Reason | None:
     for name in names(headers):
         if is_header_allowed(rule, name):
             continue
-        if name == "authorization":
+        if name == "authorization" and "*" in rule.allow_headers:
             return Reason.AUTHORIZATION_NOT_LISTED
         if name.encode("latin-1") in CORS_RESPONSE_FIELDS:
             return Reason.CLIENT_SENDS_RESPONSE_HEADER
@@ -396,43 +407,3 @@ def preflight_fields(
     if rule.allow_private_network and request.request_private_network:
         fields["access-control-allow-private-network"] = "true"
     return fields
-
-
-# -- the browser
-
-
-def cors_check(origin: str, fields: Mapping[str, str], *, include: bool) -> bool:
-    """Judge a response as a browser does (https://fetch.spec.whatwg.org/#concept-cors-check)."""
-    allowed = fields.get("access-control-allow-origin")
-    if allowed is None:
-        return False
-    if not include and allowed == "*":
-        return True
-    if allowed != origin:
-        return False
-    return not include or fields.get("access-control-allow-credentials") == "true"
-
-
-def preflight_check(
-    origin: str,
-    method: str,
-    unsafe_headers: frozenset[str],
-    status: int,
-    fields: Mapping[str, str],
-    *,
-    include: bool,
-) -> bool:
-    """Judge a preflight's answer (https://fetch.spec.whatwg.org/#cors-preflight-fetch)."""
-    if not cors_check(origin, fields, include=include) or not 200 <= status <= 299:
-        return False
-    methods = listed(fields.get("access-control-allow-methods", ""))
-    headers = {name.lower() for name in listed(fields.get("access-control-allow-headers", ""))}
-    if method not in methods | SAFE_METHODS and (include or "*" not in methods):
-        return False
-    if "authorization" in unsafe_headers - headers:
-        return False
-    return unsafe_headers <= headers or (not include and "*" in headers)
-
-
-def listed(value: str) -> set[str]:
-    return {member.strip() for member in value.split(",") if member.strip()}
