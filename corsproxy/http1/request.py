@@ -25,6 +25,7 @@ _NOT_HOP_BY_HOP = frozenset(
 _WEBSOCKET_KEY = re.compile(rb"[A-Za-z0-9+/]{22}==")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:+/=-]{1,128}")
 _START_LINE = re.compile(rb"([!-~]+) [!-~\x80-\xff]+ HTTP/([0-9.]+)")
+_UNDERSCORED_NAME = re.compile(rb"\n[!#$%&'*+.^`|~0-9A-Za-z-]*_").search
 _CODING = re.compile(rb"\r\n(?i:transfer-encoding):[ \t]*([0-9A-Za-z_-]+)[ \t]*(?=\r\n)")
 # What `no callback at all` looks like to httptools.
 _SILENT = object()
@@ -85,13 +86,14 @@ class RequestReader:
         head = RequestHead()
         head.lines = lines
         _read_start_line(head, lines[0])
+        note_of = _NOTES_BY_PREFIX.get
         for line in lines[1:-2]:
-            note = _NOTES_BY_PREFIX.get(line[:5])
+            note = note_of(line[:5])
             if note is not None:
                 note(head, line)
         if b"\nte:" in raw or b"\nTE:" in raw or b"\nTe:" in raw or b"\ntE:" in raw:
             _drop(head, b"te")
-        if b"_" in raw and _has_underscored_name(raw):
+        if _UNDERSCORED_NAME(raw) is not None:
             _drop_underscored(head)
         if head.connection:
             _end_hop_by_hop(head)
@@ -178,9 +180,28 @@ def _note(head: RequestHead, line: bytes) -> None:
         head.lines.remove(line)
 
 
-def _note_fetch_metadata(head: RequestHead, line: bytes) -> None:
+def _note_host_line(head: RequestHead, line: bytes) -> None:
+    _note_host(head, line, line[5:].strip(b" \t"))
+
+
+def _note_origin_line(head: RequestHead, line: bytes) -> None:
+    if line[:7].lower() == b"origin:":
+        if head.origin is not None:
+            raise BadRequest("there are two Origin fields")
+        head.origin = line[7:].strip(b" \t")
+
+
+def _note_site_line(head: RequestHead, line: bytes) -> None:
     """Pick Sec-Fetch-Site out of the four that every browser sends."""
-    if line[10:15] in _SITE:
+    if line[:15].lower() == b"sec-fetch-site:":
+        # Two lines are no browser's; then neither is believed.
+        head.sec_fetch_site = line[15:].strip(b" \t") if head.sec_fetch_site is None else b""
+
+
+def _note_connection_line(head: RequestHead, line: bytes) -> None:
+    if line in _KEEPS_ALIVE and head.minor:
+        head.lines.remove(line)
+    else:
         _note(head, line)
 
 
@@ -193,12 +214,6 @@ def _note_host(head: RequestHead, line: bytes, value: bytes) -> None:
         head.lines[head.lines.index(line)] = b"Host: " + head.host
     head.host = value
     head.has_host = True
-
-
-def _note_origin(head: RequestHead, _line: bytes, value: bytes) -> None:
-    if head.origin is not None:
-        raise BadRequest("there are two Origin fields")
-    head.origin = value
 
 
 def _note_connection(head: RequestHead, line: bytes, value: bytes) -> None:
@@ -257,11 +272,6 @@ def _note_version(head: RequestHead, _line: bytes, value: bytes) -> None:
     head.websocket_version = value if not head.websocket_version else b","
 
 
-def _note_site(head: RequestHead, _line: bytes, value: bytes) -> None:
-    # Two lines are no browser's; then neither is believed.
-    head.sec_fetch_site = value if head.sec_fetch_site is None else b""
-
-
 def _note_request_method(head: RequestHead, _line: bytes, value: bytes) -> None:
     if head.request_method is not None:
         raise BadRequest("there are two Access-Control-Request-Method fields")
@@ -302,8 +312,6 @@ def _note_forwarded(head: RequestHead, line: bytes, value: bytes) -> None:
 
 
 _NOTES = {
-    b"host": _note_host,
-    b"origin": _note_origin,
     b"connection": _note_connection,
     b"content-length": _note_length,
     b"transfer-encoding": _note_coding,
@@ -311,7 +319,6 @@ _NOTES = {
     b"upgrade": _note_upgrade,
     b"sec-websocket-key": _note_key,
     b"sec-websocket-version": _note_version,
-    b"sec-fetch-site": _note_site,
     b"access-control-request-method": _note_request_method,
     b"access-control-request-headers": _note_request_headers,
     b"access-control-request-private-network": _note_private_network,
@@ -324,9 +331,12 @@ _NOTES = {
 
 _NOTES_BY_PREFIX: dict[bytes, Callable[[RequestHead, bytes], None]] = {
     **dict.fromkeys(REQUEST_PREFIXES, _note),
-    **dict.fromkeys(prefixes("sec-fetch-site"), _note_fetch_metadata),
+    **dict.fromkeys(prefixes("host:"), _note_host_line),
+    **dict.fromkeys(prefixes("origin"), _note_origin_line),
+    **dict.fromkeys(prefixes("connection"), _note_connection_line),
+    **dict.fromkeys(prefixes("sec-fetch-site"), _note_site_line),
 }
-_SITE = prefixes("site:")
+_KEEPS_ALIVE = frozenset({b"Connection: keep-alive", b"connection: keep-alive", b"Connection: Keep-Alive"})
 
 
 def _drop(head: RequestHead, name: bytes) -> None:
@@ -334,16 +344,6 @@ def _drop(head: RequestHead, name: bytes) -> None:
     prefix = name + b":"
     size = len(prefix)
     head.lines[1:-2] = [line for line in head.lines[1:-2] if line[:size].lower() != prefix]
-
-
-def _has_underscored_name(raw: bytes) -> bool:
-    """Tell whether some field's name has an underscore; one look a line, however many a value has."""
-    at = raw.find(b"_")
-    while at >= 0:
-        if raw.rfind(b"\n", 0, at) > raw.rfind(b":", 0, at):
-            return True
-        at = raw.find(b"_", raw.find(b"\n", at))
-    return False
 
 
 def _drop_underscored(head: RequestHead) -> None:

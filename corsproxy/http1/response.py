@@ -73,11 +73,13 @@ def read_response_head(raw: bytes, *, to_head: bool) -> ResponseHead:
 
 
 def _read_status_line(head: ResponseHead, line: bytes) -> None:
-    if line[:9] == b"HTTP/1.0 ":
+    if line[:9] == b"HTTP/1.1 ":
+        pass
+    elif line[:9] == b"HTTP/1.0 ":
         head.minor = 0
         head.keep_alive = False
         head.lines[0] = b"HTTP/1.1 " + line[9:]
-    elif line[:9] != b"HTTP/1.1 ":
+    else:
         raise BadResponse("the response is neither HTTP/1.0 nor HTTP/1.1")
     code = line[9:12]
     if not code.isdigit() or line[12:13] not in (b" ", b""):
@@ -100,9 +102,7 @@ def _note(head: ResponseHead, line: bytes) -> None:
     name, _, value = line.partition(b":")
     name = name.lower()
     value = value.strip(b" \t")
-    if name == b"content-length":
-        _note_length(head, line, value)
-    elif name == b"connection":
+    if name == b"connection":
         head.lines.remove(line)
         value = value.lower()
         if value == b"close":
@@ -128,7 +128,14 @@ def _note(head: ResponseHead, line: bytes) -> None:
 
 def _note_content(head: ResponseHead, line: bytes) -> None:
     """Pick Content-Length out of the fields about content; every response has others."""
-    if line[8:9] in b"Ll":
+    if line[:15].lower() == b"content-length:":
+        _note_length(head, line, line[15:].strip(b" \t"))
+
+
+def _note_connection(head: ResponseHead, line: bytes) -> None:
+    if line in _KEEPS_ALIVE and head.minor:
+        head.lines.remove(line)
+    else:
         _note(head, line)
 
 
@@ -139,7 +146,7 @@ def _note_length(head: ResponseHead, line: bytes, value: bytes) -> None:
     head.has_length = True
     if head.length == UNTIL_CLOSE:
         head.length = length
-    if b"%d" % length != value:
+    if value[0] == 48 and length:  # a leading zero
         head.lines[head.lines.index(line)] = b"Content-Length: %d" % length
 
 
@@ -153,7 +160,9 @@ def _note_coding(head: ResponseHead, line: bytes, value: bytes) -> None:
 _NOTES_BY_PREFIX: dict[bytes, Callable[[ResponseHead, bytes], None]] = {
     **dict.fromkeys(RESPONSE_PREFIXES, _note),
     **dict.fromkeys(prefixes("content-length"), _note_content),
+    **dict.fromkeys(prefixes("connection"), _note_connection),
 }
+_KEEPS_ALIVE = frozenset({b"Connection: keep-alive", b"connection: keep-alive"})
 
 
 def _drop(head: ResponseHead, name: bytes) -> None:

@@ -11,16 +11,17 @@ from corsproxy.http1.faults import BadRequest
 
 __all__ = ["check_host", "split_absolute"]
 
-_HOST = re.compile(rb"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+_HOST = re.compile(rb"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?").fullmatch
 _ABSOLUTE = re.compile(rb"(?i:https?)://([^/?]*)((?:[/?].*)?)")
 
 
 def check_host(value: bytes) -> bytes:
     """Return `value` if it is `host[:port]`; raise BadRequest where it is anything else."""
-    if _HOST.fullmatch(value) is None:
+    match = _HOST(value)
+    if match is None:
         raise BadRequest("Host is not a valid host and port")
-    port = value.rpartition(b":")[2]
-    if port.isdigit() and value[-1:] != b"]" and b":" in value and int(port) > 65535:
+    port = match[1]
+    if port is not None and int(port) > 65535:
         raise BadRequest("Host names a port over 65535")
     return value
 
