@@ -8,6 +8,7 @@ import asyncio
 import importlib.util
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -22,25 +23,23 @@ from corsproxy.demo.stage import PartEnded, play
 
 __all__ = ["demo"]
 
-LOOPBACK = ("127.0.0.1", "localhost")
 EVERYWHERE = ("0.0.0.0", "127.0.0.1", "localhost")  # noqa: S104 -- compared with, not bound to
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The ports that were free, and a sentence for each part that could not have its usual one."""
+    """The ports that were free; `moved` are those parts that could not have their usual one."""
 
     proxy: int
     backend: int
     page: int
     admin: int
-    sentences: tuple[str, ...]
+    moved: Mapping[str, int]
 
     def environ(self) -> dict[str, str]:
         """Return what the references in the packaged rules stand for."""
         return {
             "DEMO_LISTEN": f"127.0.0.1:{self.proxy}",
-            "DEMO_UPSTREAM": f"http://127.0.0.1:{self.backend}",
             "DEMO_ADMIN": f"127.0.0.1:{self.admin}",
             "DEMO_PAGE": f"http://localhost:{self.page}",
         }
@@ -52,7 +51,7 @@ class Ports:
     "--config",
     "config",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Rules to use instead of the demonstration's own. Their `listen`, `upstream` and `admin` hold.",
+    help="Rules to use instead of the demonstration's own. Their `listen` and `admin` hold; `upstream` becomes the sample app.",
 )
 def demo(config: Path | None) -> None:
     """Show it work: a sample backend, the proxy, and a page on another origin.
@@ -74,8 +73,9 @@ def _demonstrate(rules: Path) -> None:
         click.echo(refused, err=True)
         sys.exit(2)
     addresses = _addresses(settings, ports, rules)
-    for sentence in ports.sentences:
-        click.echo(sentence)
+    for part, url in (("page", addresses.page), ("proxy", addresses.proxy), ("backend", addresses.backend)):
+        if part in ports.moved and url.endswith(f":{ports.moved[part]}"):
+            click.echo(f"Port {USUAL_PORTS[part]} is taken, so the {part} has {ports.moved[part]}.")
     try:
         asyncio.run(
             play(addresses, rules, ports.environ(), lambda: click.echo(_told(addresses, settings, rules)))
@@ -95,12 +95,9 @@ def _require_extra() -> None:
 
 def _free_ports() -> Ports:
     chosen: dict[str, int] = {}
-    sentences = []
     for part, usual in USUAL_PORTS.items():
         chosen[part] = free_port_from(usual, but_not=chosen.values())
-        if chosen[part] != usual:
-            sentences.append(f"Port {usual} is taken, so the {part} has {chosen[part]}.")
-    return Ports(**chosen, sentences=tuple(sentences))
+    return Ports(**chosen, moved={part: port for part, port in chosen.items() if port != USUAL_PORTS[part]})
 
 
 def _addresses(settings: Settings, ports: Ports, rules: Path) -> Addresses:
@@ -110,16 +107,9 @@ def _addresses(settings: Settings, ports: Ports, rules: Path) -> Addresses:
         raise click.ClickException(
             f"{rules}: the demonstration needs a `listen` on 127.0.0.1 or 0.0.0.0, without TLS."
         )
-    upstream = settings.upstream
-    if upstream.tls or upstream.endpoint.host not in LOOPBACK:
-        raise click.ClickException(
-            f"{rules}: `upstream` is {upstream.endpoint}, but the demonstration starts a backend of its own.\n"
-            "Fix: name http://127.0.0.1:5000, or serve your own with `corsproxy run`."
-        )
     admin = settings.admin.endpoint if settings.admin else Endpoint()
     for part, port, usual in (
         ("listen", proxy, ports.proxy),
-        ("upstream", upstream.endpoint.port, ports.backend),
         ("admin", admin.port, ports.admin),
     ):
         if port and port != usual and is_taken(port):
@@ -127,7 +117,7 @@ def _addresses(settings: Settings, ports: Ports, rules: Path) -> Addresses:
                 f"{rules}: `{part}` names port {port}, which is taken.\n"
                 "Fix: end what listens there, or leave -c away: the demonstration's own rules move to free ports."
             )
-    return Addresses.on_ports(proxy, upstream.endpoint.port, ports.page, admin.port)
+    return Addresses.on_ports(proxy, ports.backend, ports.page, admin.port)
 
 
 def _lists(settings: Settings, origin: str) -> bool:

@@ -79,10 +79,11 @@ class Part:
 
     async def stop(self) -> None:
         """End the process: SIGTERM, and SIGKILL to its whole session if that takes too long."""
-        if self._return:
-            self._return.cancel()
-        if self._watch:
-            self._watch.cancel()
+        for pending in (self._return, self._watch):
+            if pending:
+                pending.cancel()
+        if self._returning and self._returning is not asyncio.current_task():
+            self._returning.cancel()
         process, self._process = self._process, None
         if process is None or process.returncode is not None:
             return
@@ -101,12 +102,15 @@ class Part:
             self._return = asyncio.get_running_loop().call_later(PAUSE_AT_MOST, self._resume_soon)
 
     async def resume(self) -> None:
-        """Start again if stopped."""
+        """Start again if stopped; a part that does not come up has ended unasked."""
         async with self._turn:
             if self._return:
                 self._return.cancel()
             if self._process is None:
-                await self.start()
+                try:
+                    await self.start()
+                except PartEnded as ended:
+                    self._unasked(str(ended))
 
     def _resume_soon(self) -> None:
         self._returning = asyncio.create_task(self.resume())
@@ -153,7 +157,7 @@ async def _show(
             over.set_exception(PartEnded(sentence))
 
     backend = Part("backend", _gunicorn(_port(addresses.backend)), {}, _port(addresses.backend), unasked)
-    proxy_argv = (sys.executable, "-m", "corsproxy", "run", "-c", str(rules))
+    proxy_argv = (sys.executable, "-m", "corsproxy", "run", "-c", str(rules), "--upstream", addresses.backend)
     proxy = Part("proxy", proxy_argv, environ, _port(addresses.proxy), unasked)
     async with contextlib.AsyncExitStack() as stack:
         for part in (backend, proxy):
