@@ -36,18 +36,17 @@ class UpstreamCheck:
 
 
 async def _connect(endpoint: Endpoint, seconds: float) -> str:
-    loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(seconds):
             if endpoint.path:
-                transport, _ = await loop.create_unix_connection(asyncio.Protocol, endpoint.path)
+                _, writer = await asyncio.open_unix_connection(endpoint.path)
             else:
-                transport, _ = await loop.create_connection(asyncio.Protocol, endpoint.host, endpoint.port)
+                _, writer = await asyncio.open_connection(endpoint.host, endpoint.port)
     except TimeoutError:
         return f"no connection within {seconds:g} s"
     except OSError as refusal:
         # For a name with several addresses asyncio has no errno, only a text with all refusals.
         code = refusal.errno or 0
         return os.strerror(code).lower() if code > 0 else str(refusal)
-    transport.abort()
+    writer.transport.abort()
     return ""

@@ -8,7 +8,6 @@ can share a pipe. A Writer does not survive fork(): each process makes its own.
 """
 
 import os
-import select
 import threading
 import time
 from collections import deque
@@ -32,6 +31,7 @@ class Writer:
         self, descriptor: int, dropped_line: Callable[[int], bytes], *, room: int = 4 * 1024 * 1024
     ) -> None:
         self._descriptor = descriptor
+        self._atomic = _pipe_buf(descriptor)
         self._dropped_line = dropped_line
         self._room = room
         self._lock = threading.Lock()  # held for a few bytecodes only, never while writing
@@ -81,42 +81,42 @@ class Writer:
 
     def _take(self) -> bytes:
         """Return whole lines for one write, after the news of lost ones; b"" when there are none."""
+        lost = self._dropped - self._reported
+        news = self._dropped_line(lost) if lost else b""
+        self._reported += lost
+        taken = [news]
+        room = self._atomic - len(news)
         with self._lock:
-            lost = self._dropped - self._reported
-            self._reported = self._dropped
-            taken: list[bytes] = []
-            size = 0
-            while self._lines and (not taken or size + len(self._lines[0]) <= select.PIPE_BUF):
+            while self._lines and (len(taken) == 1 or len(self._lines[0]) <= room):
                 lines = self._lines.popleft()
-                size += len(lines)
+                self._waiting -= len(lines)
+                room -= len(lines)
                 taken.append(lines)
-            self._waiting -= size
             if not self._lines:
                 self._has_lines.clear()
-        if lost:
-            return self._dropped_line(lost) + b"".join(taken)
         return b"".join(taken)
 
     def _attempt(self, lot: bytes) -> bytes:
         """Write once and return what is left; wait a little where the descriptor refuses."""
         try:
             return lot[os.write(self._descriptor, lot) :]
-        except BlockingIOError:
-            self._wait_for_room()
+        except BlockingIOError:  # somebody who shares the descriptor made it non-blocking
+            self._pause(_GATHER)
         except OSError:
             # EPIPE, ENOSPC, EIO, EBADF: there is nobody to tell, and it may pass. The queue holds what it can.
             self._pause(_PATIENCE)
         return lot
-
-    def _wait_for_room(self) -> None:
-        """Somebody who shares the descriptor made it non-blocking."""
-        poll = select.poll()
-        poll.register(self._descriptor, select.POLLOUT)
-        poll.poll(_PATIENCE * 1000)
-        self._pause(_GATHER)  # a descriptor that is ready and still refuses must not make us spin
 
     def _pause(self, seconds: float) -> None:
         if self._is_closing.is_set():
             time.sleep(_GATHER)
         else:
             self._is_closing.wait(seconds)
+
+
+def _pipe_buf(descriptor: int) -> int:
+    """Return how much is written to a pipe in one piece."""
+    try:
+        return os.fpathconf(descriptor, "PC_PIPE_BUF")
+    except (OSError, ValueError):
+        return 512  # what POSIX promises
