@@ -5,7 +5,7 @@ keys twice, merge keys, references to the environment, YAML's guesses, values le
 the floor sees only `values` and asks `place`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from corsproxy.config.environment import BadReference, substitute
@@ -39,6 +39,7 @@ class Document:
     problems: list[Problem] = field(default_factory=list)
     unread: set[KeyPath] = field(default_factory=set)
     kept: dict[KeyPath, list[int]] = field(default_factory=dict)
+    spell: Callable[[KeyPath], str] = spell
 
     def original(self, path: KeyPath) -> KeyPath:
         """Translate a path into lists from which unreadable items were left out to one in the file."""
@@ -75,7 +76,7 @@ class Document:
         """Make a Problem about the value at a path."""
         path = self.original(path)
         place = self.place(path)
-        return Problem(self.file, place.line, place.column, spell(path), what, why, fix, code)
+        return Problem(self.file, place.line, place.column, self.spell(path), what, why, fix, code)
 
 
 def read_document(file: str, text: str, environ: Mapping[str, str]) -> Document:

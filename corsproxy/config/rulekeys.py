@@ -164,12 +164,15 @@ class RequestKeys(Section):
     method: Text = described("The method as the page spells it.", ["PUT"], default="GET")
     path: Text = described("The path that is asked for.", ["/api/users/1"], default="/")
     host: Text | None = described(
-        "The host that is asked; by default that of the first rule which has one.", default=None
+        "The host that is asked; without it, that of the first rule with this path.",
+        ["api.example.com"],
+        default=None,
     )
     headers: list[Text] = described(
         "Names of request headers that the page sets.", [["Authorization"]], default=[]
     )
     credentials: bool = described("Whether the page asks with credentials: 'include'.", default=False)
+    websocket: bool = described("Whether the page opens a WebSocket instead.", default=False)
 
 
 DeniedReason = Literal[
@@ -183,6 +186,7 @@ DeniedReason = Literal[
     "authorization_not_listed",
     "client_sends_response_header",
     "credentials_not_allowed",
+    "websocket_origin_not_allowed",
     "ambiguous_path",
 ]
 

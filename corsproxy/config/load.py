@@ -1,0 +1,135 @@
+"""Load a configuration: a file or flags in; frozen Settings, or every Problem, out.
+
+Laws: all or nothing, and all problems at once. The policy's own tests run before every load; they are
+only run where nothing else is wrong. Flags go through the same models and checks as a file. The
+process that serves does not import this; it asks `child`.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from corsproxy.config.addresses import BadAddress, read_url
+from corsproxy.config.document import Document, read_document
+from corsproxy.config.filekeys import FileKeys
+from corsproxy.config.findings import Findings
+from corsproxy.config.flags import Flags, document_of
+from corsproxy.config.problem import COMMAND_LINE, Code, ConfigError, Problem
+from corsproxy.config.proofs import prove
+from corsproxy.config.rules import read_rules
+from corsproxy.config.server import read_server
+from corsproxy.config.settings import Settings, Source
+from corsproxy.config.shapes import read_shapes
+from corsproxy.config.source import read
+
+__all__ = ["Loaded", "load", "load_flags", "read_settings", "settings_from_flags"]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a good configuration came to; `tests` is how many tests of the policy passed."""
+
+    settings: Settings
+    warnings: tuple[Problem, ...]
+    tests: int
+
+
+def load(path: Path, environ: Mapping[str, str], *, upstream: str | None = None) -> Settings:
+    """Load a file, with another backend where `upstream` is a URL; raises ConfigError."""
+    return read_settings(path, environ, upstream=upstream).settings
+
+
+def read_settings(path: Path, environ: Mapping[str, str], *, upstream: str | None = None) -> Loaded:
+    """Load a file as `load` does, keeping the warnings with their places; raises ConfigError."""
+    text = read(path)
+    document = read_document(text.path, text.text, environ)
+    if upstream is not None:
+        _replace_upstream(document, upstream)
+    return _load(document, path.parent, Source(text.path, text.sha256))
+
+
+def settings_from_flags(
+    upstream: str,
+    allow_origins: Sequence[str],
+    *,
+    allow_credentials: bool = False,
+    allow_headers: Sequence[str] = (),
+    allow_methods: Sequence[str] = (),
+    listen: Sequence[str] = (),
+) -> Settings:
+    """Load what `corsproxy run --upstream … --allow-origin …` was given; raises ConfigError."""
+    flags = Flags(
+        upstream=upstream,
+        allow_origins=tuple(allow_origins),
+        allow_credentials=allow_credentials,
+        allow_headers=tuple(allow_headers),
+        allow_methods=tuple(allow_methods),
+        listen=tuple(listen),
+    )
+    return load_flags(flags).settings
+
+
+def load_flags(flags: Flags) -> Loaded:
+    """Load flags; raises ConfigError."""
+    document = document_of(flags)
+    digest = hashlib.sha256(json.dumps(document.values).encode()).hexdigest()
+    return _load(document, Path.cwd(), Source(COMMAND_LINE, digest))
+
+
+def _replace_upstream(document: Document, text: str) -> None:
+    """Put another backend in the file's place; what else the file says of its backend stays."""
+    try:
+        url = read_url(text)
+    except BadAddress as fault:
+        problem = Problem(COMMAND_LINE, 0, 0, "--upstream", fault.what, fix=fault.fix, code=Code.URL)
+        raise ConfigError([problem]) from None
+    if not isinstance(document.values, dict):
+        return
+    written = document.values.get("upstream")
+    kept = dict(written) if isinstance(written, dict) else {}
+    if not url.is_tls:
+        kept.pop("tls", None)
+    document.values["upstream"] = {**kept, "url": text}
+
+
+def _load(document: Document, folder: Path, source: Source) -> Loaded:
+    findings = Findings(document.problem)
+    for problem in document.problems:
+        findings.add(problem)
+    keys = read_shapes(document, findings)
+    settings = _settings(keys, document, folder, source, findings) if keys is not None else None
+    if findings.refused or keys is None or settings is None:
+        raise ConfigError(findings.refused)
+    prove(keys.tests, settings, findings)
+    if findings.refused:
+        raise ConfigError(findings.refused)
+    return Loaded(settings, findings.warned, len(keys.tests))
+
+
+def _settings(
+    keys: FileKeys, document: Document, folder: Path, source: Source, findings: Findings
+) -> Settings:
+    rules = read_rules(keys, document, findings)
+    server = read_server(keys, folder, findings)
+    return Settings(
+        source=source,
+        upstream=server.upstream,
+        rules=rules,
+        listen=server.listen,
+        workers=server.workers,
+        tls=server.tls,
+        admin=server.admin,
+        trusted_proxies=server.trusted_proxies,
+        public_origins=server.public_origins,
+        timeouts=server.timeouts,
+        limits=server.limits,
+        log=server.log,
+        warnings=tuple(_on_one_line(problem) for problem in findings.warned),
+    )
+
+
+def _on_one_line(problem: Problem) -> str:
+    return re.sub(r"\s*\n\s*", " ", str(problem))
