@@ -180,11 +180,11 @@ class Counters:
             del self._former[name]
         # In the order counted, so that which is forgotten first does not depend on hashing.
         self._former.update(dict.fromkeys(sorted(counted - self._current - self._former.keys())))
-        while len(self._former) > _FORMER_RULES:
-            name = next(iter(self._former))
-            del self._former[name]
-            self._decisions = {k: n for k, n in self._decisions.items() if k.rule != name}
-            self._notes = {k: n for k, n in self._notes.items() if k[0] != name}
+        forgotten = set(list(self._former)[: max(len(self._former) - _FORMER_RULES, 0)])
+        if forgotten:
+            self._former = {name: None for name in self._former if name not in forgotten}
+            self._decisions = {k: n for k, n in self._decisions.items() if k.rule not in forgotten}
+            self._notes = {k: n for k, n in self._notes.items() if k[0] not in forgotten}
 
 
 def _names(settings: Settings) -> frozenset[str]:
