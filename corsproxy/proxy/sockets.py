@@ -28,18 +28,18 @@ UNIX_UMASK = 0o117  # leaves 0660: the owner and the group may connect
 IS_SPREAD_BY_KERNEL = sys.platform == "linux"
 
 FIXES = {
-    errno.EADDRINUSE: "stop what listens there (`ss -ltnp` names it), or change `listen`.",
-    errno.EACCES: "ports below 1024 need CAP_NET_BIND_SERVICE; listen on 1024 or above, such as 0.0.0.0:8080.",
+    errno.EADDRINUSE: "stop what listens there (`ss -ltnp` names it), or choose another port.",
+    errno.EACCES: "ports below 1024 need CAP_NET_BIND_SERVICE; choose a port of 1024 or above.",
     errno.EADDRNOTAVAIL: "no interface of this machine has that address; 0.0.0.0 takes all of them.",
     errno.EAFNOSUPPORT: "this machine does not speak that address family; listen on 0.0.0.0 instead.",
 }
 UNIX_FIXES = {
-    errno.EADDRINUSE: "stop the process that listens there, or change `listen`.",
-    errno.EACCES: "give this user write permission to the socket's directory, or change `listen`.",
-    errno.EROFS: "the file system is read-only; mount a writable directory there, or change `listen`.",
-    errno.ENOENT: "create the socket's directory, or change `listen`.",
-    errno.ENOTDIR: "a part of that path is not a directory; change `listen`.",
-    errno.EEXIST: "move that file away, or change `listen`.",
+    errno.EADDRINUSE: "stop the process that listens there, or choose another path.",
+    errno.EACCES: "give this user write permission to the socket's directory, or choose another path.",
+    errno.EROFS: "the file system is read-only; mount a writable directory there, or choose another path.",
+    errno.ENOENT: "create the socket's directory, or choose another path.",
+    errno.ENOTDIR: "a part of that path is not a directory; choose another path.",
+    errno.EEXIST: "move that file away, or choose another path.",
 }
 
 

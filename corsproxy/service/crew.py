@@ -161,8 +161,9 @@ class Crew:
         self._members.discard(member)
         if member.counts is not None:
             self._departed = merge([self._departed, member.counts.departed()])
-        is_expected = member.status == 0 and (member.is_leaving or self._ending.is_set())
-        level = "info" if is_expected else "error"
+        if member.status == 0 and self._ending.is_set():
+            return
+        level = "info" if member.status == 0 and member.is_leaving else "error"
         details: dict[str, object] = {"slot": member.slot, "pid": member.pid, "status": ending(member.status)}
         if member.why:
             details["why"] = member.why

@@ -93,7 +93,7 @@ class TestTcp:
         taken = bound(Endpoint("127.0.0.1", 0)).endpoints[0]
         assert refusal(taken, slots=slots) == (
             f"cannot listen on 127.0.0.1:{taken.port}: address already in use. "
-            "Fix: stop what listens there (`ss -ltnp` names it), or change `listen`."
+            "Fix: stop what listens there (`ss -ltnp` names it), or choose another port."
         )
 
     @pytest.mark.skipif(not hasattr(socket, "SO_REUSEPORT"), reason="the platform has no SO_REUSEPORT")
@@ -122,7 +122,7 @@ class TestTcp:
         monkeypatch.setattr(socket.socket, "bind", raising(errno.EACCES))
         assert refusal(Endpoint("127.0.0.1", 80)) == (
             "cannot listen on 127.0.0.1:80: permission denied. Fix: ports below 1024 need "
-            "CAP_NET_BIND_SERVICE; listen on 1024 or above, such as 0.0.0.0:8080."
+            "CAP_NET_BIND_SERVICE; choose a port of 1024 or above."
         )
 
     def test_an_address_of_another_machine_is_refused(self) -> None:
@@ -163,7 +163,7 @@ class TestUnix:
         bound(Endpoint(path=str(path)))
         assert refusal(Endpoint(path=str(path))) == (
             f"cannot listen on unix:{path}: address already in use. "
-            "Fix: stop the process that listens there, or change `listen`."
+            "Fix: stop the process that listens there, or choose another path."
         )
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(str(path))
@@ -173,14 +173,14 @@ class TestUnix:
         path.write_text("precious")
         assert refusal(Endpoint(path=str(path))) == (
             f"cannot listen on unix:{path}: there is a file that is not a socket. "
-            "Fix: move that file away, or change `listen`."
+            "Fix: move that file away, or choose another path."
         )
         assert path.read_text() == "precious"
 
     def test_a_directory_that_is_missing_is_named(self, tmp_path: Path) -> None:
         assert refusal(Endpoint(path=str(tmp_path / "no" / "s"))) == (
             f"cannot listen on unix:{tmp_path}/no/s: no such file or directory. "
-            "Fix: create the socket's directory, or change `listen`."
+            "Fix: create the socket's directory, or choose another path."
         )
 
     def test_a_path_that_does_not_fit_is_refused(self, tmp_path: Path) -> None:
@@ -195,7 +195,7 @@ class TestUnix:
         monkeypatch.setattr(socket.socket, "bind", raising(errno.EACCES))
         assert refusal(Endpoint(path=str(tmp_path / "s"))) == (
             f"cannot listen on unix:{tmp_path}/s: permission denied. "
-            "Fix: give this user write permission to the socket's directory, or change `listen`."
+            "Fix: give this user write permission to the socket's directory, or choose another path."
         )
 
     def test_unlink_removes_our_file(self, bound: Bind, tmp_path: Path) -> None:

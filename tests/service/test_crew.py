@@ -25,12 +25,6 @@ ALLOWS = Rule(name="all", place="x:1", paths=("/**",), origins=Origins(exact=(OR
 
 
 @pytest.fixture
-async def backend() -> AsyncIterator[Backend]:
-    async with Backend() as backend:
-        yield backend
-
-
-@pytest.fixture
 def settings(backend: Backend) -> Settings:
     return Settings(
         source=Source("x", "0" * 64),
