@@ -71,6 +71,19 @@ class Process:
                     raise AssertionError(f"{self.popen.args!r} does not listen on {port}:\n{self.text()}")
                 time.sleep(0.02)  # between two tries to connect, not instead of them
 
+    def wait_for_text(self, words: str) -> str:
+        """Wait until the process has written these words; return everything written so far."""
+        deadline = time.monotonic() + READY_WITHIN
+        while words not in (text := self.text()):
+            if (status := self.popen.poll()) is not None:
+                raise AssertionError(
+                    f"{self.popen.args!r} ended with {status} and never wrote {words!r}:\n{self.text()}"
+                )
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{self.popen.args!r} has not written {words!r}:\n{text}")
+            time.sleep(0.02)  # between two looks, not instead of them
+        return text
+
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send the signal if the process still runs, wait, and return its exit status."""
         if self.popen.poll() is None:
