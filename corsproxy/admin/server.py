@@ -1,7 +1,7 @@
 """The admin listener: an application on its own endpoint.
 
-Laws: it is bound before it is started, so a port in use is told before anything serves; what aiohttp
-has to say goes to our log, and a stranger's broken request is no error of ours.
+Laws: it is given bound sockets, so a port in use is told before anything serves; what aiohttp has to
+say goes to our log, and a stranger's broken request is no error of ours.
 """
 
 import logging
@@ -12,21 +12,12 @@ from aiohttp.http_exceptions import HttpProcessingError
 from corsproxy.config.settings import Endpoint
 from corsproxy.observe.stdlib import EventRelay
 from corsproxy.proxy.record import Observer
-from corsproxy.proxy.sockets import ListenError, Listening, bind
+from corsproxy.proxy.sockets import Listening
 
-__all__ = ["AdminServer", "listen"]
+__all__ = ["AdminServer"]
 
 # A scrape under way may end; after that connections are closed.
 _FAREWELL = 1.0
-
-
-def listen(endpoint: Endpoint) -> Listening:
-    """Bind the admin endpoint. Raises ListenError: place, why, and what to change."""
-    try:
-        return bind([endpoint])
-    except ListenError as refusal:
-        refusal.args = (str(refusal).replace("`listen`", "`admin.listen`"),)
-        raise
 
 
 class AdminServer:

@@ -1,15 +1,14 @@
-"""The listener itself: real sockets, a port in use, strangers that do not speak HTTP."""
+"""The listener itself: real sockets, strangers that do not speak HTTP."""
 
 import asyncio
-import os
 from pathlib import Path
 
 import pytest
 from aiohttp import ClientSession, UnixConnector, web
 
-from corsproxy.admin.server import AdminServer, listen
+from corsproxy.admin.server import AdminServer
 from corsproxy.config.settings import Endpoint
-from corsproxy.proxy.sockets import ListenError
+from corsproxy.proxy.sockets import bind
 from tests.admin.conftest import KeptEvents
 
 
@@ -24,7 +23,7 @@ def application() -> web.Application:
 
 
 async def test_serves_tcp_and_tells_the_port(observer: KeptEvents) -> None:
-    server = AdminServer(application(), listen(Endpoint("127.0.0.1", 0)), observer)
+    server = AdminServer(application(), bind([Endpoint("127.0.0.1", 0)]), observer)
     await server.start()
     (endpoint,) = server.endpoints
     async with ClientSession() as session, session.get(f"http://{endpoint}/") as response:
@@ -37,7 +36,7 @@ async def test_serves_tcp_and_tells_the_port(observer: KeptEvents) -> None:
 
 async def test_serves_a_unix_socket_and_removes_it(observer: KeptEvents, tmp_path: Path) -> None:
     path = tmp_path / "admin.sock"
-    server = AdminServer(application(), listen(Endpoint(path=str(path))), observer)
+    server = AdminServer(application(), bind([Endpoint(path=str(path))]), observer)
     await server.start()
     async with (
         ClientSession(connector=UnixConnector(str(path))) as session,
@@ -49,7 +48,7 @@ async def test_serves_a_unix_socket_and_removes_it(observer: KeptEvents, tmp_pat
 
 
 async def test_an_idle_connection_does_not_hold_up_the_end(observer: KeptEvents) -> None:
-    server = AdminServer(application(), listen(Endpoint("127.0.0.1", 0)), observer)
+    server = AdminServer(application(), bind([Endpoint("127.0.0.1", 0)]), observer)
     await server.start()
     (endpoint,) = server.endpoints
     reader, writer = await asyncio.open_connection(endpoint.host, endpoint.port)
@@ -61,18 +60,8 @@ async def test_an_idle_connection_does_not_hold_up_the_end(observer: KeptEvents)
     await writer.wait_closed()
 
 
-def test_a_port_in_use_is_told_with_the_key_to_change() -> None:
-    held = listen(Endpoint("127.0.0.1", 0))
-    (endpoint,) = held.endpoints
-    with pytest.raises(ListenError) as refusal:
-        listen(endpoint)
-    held.close()
-    assert str(refusal.value).startswith(f"cannot listen on {endpoint}: {os.strerror(98).lower()}. Fix: ")
-    assert "`admin.listen`" in str(refusal.value)
-
-
 async def test_what_is_not_http_is_no_error_of_ours(observer: KeptEvents) -> None:
-    server = AdminServer(application(), listen(Endpoint("127.0.0.1", 0)), observer)
+    server = AdminServer(application(), bind([Endpoint("127.0.0.1", 0)]), observer)
     await server.start()
     (endpoint,) = server.endpoints
     for noise in (b"GET / HTTP/1.1\r\nX\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"):
