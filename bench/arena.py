@@ -80,7 +80,7 @@ class Arena:
         began = time.monotonic()
         child = self._children.start(name, command.argv, core=self.cores.proxy, cwd=ROOT, env=command.env)
         try:
-            _wait_for_answer(child, place.port, (PREFLIGHT if peer.only_preflights else GET).message)
+            _wait_for_answer(child, place.port, (PREFLIGHT if peer.takes == "preflights" else GET).message)
         except DidNotStart:
             self._children.stop(child)
             raise

@@ -156,7 +156,7 @@ def _started(arena: Arena, peer: Peer) -> Running | None:
 
 def _latency(options: argparse.Namespace) -> int:
     with Arena(Cores.of_this_machine()) as arena:
-        started = [_started(arena, peer) for peer in _wanted(options) if not peer.only_preflights]
+        started = [_started(arena, peer) for peer in _wanted(options) if peer.takes != "preflights"]
         found = latency.measure(arena, [each for each in started if each], options.rounds)
     table = latency.table(found)
     _print(options, [table])
@@ -168,7 +168,7 @@ def _memory(options: argparse.Namespace) -> int:
     found = []
     with Arena(Cores.of_this_machine()) as arena:
         for peer in _wanted(options):
-            if peer.only_preflights or (running := _started(arena, peer)) is None:
+            if peer.takes == "preflights" or (running := _started(arena, peer)) is None:
                 continue
             try:
                 found.append(memory.measure(arena, running))
@@ -257,6 +257,7 @@ def main(arguments: Sequence[str]) -> int:
     if options.command not in _UNLOADED and (lacking := install.lacking()):
         _say("\n".join(lacking))
         return 1
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job inherits it ignored
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGHUP, _end)
     try:

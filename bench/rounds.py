@@ -14,7 +14,7 @@ from bench.children import DidNotStart
 from bench.load import Load
 from bench.machine import CoreClock
 from bench.peers import BY_NAME
-from bench.peers.peer import Peer
+from bench.peers.peer import Peer, takes_part
 from bench.results import Account, Round, rejected_round
 from bench.workloads import GET, PREFLIGHT, Workload
 
@@ -72,12 +72,12 @@ def inspect(arena: Arena, peer: Peer, workloads: Sequence[Workload]) -> Account:
         time.sleep(_SETTLE)
         account.rest = accounting.memory(running.child.pid)
         account.why = faults(
-            running.port, arena.backend_port, workloads, only_preflights=peer.only_preflights
+            running.port, arena.backend_port, workloads, only_preflights=peer.takes == "preflights"
         )
         if account.why:
             account.state = "broken"
         else:
-            measure(arena, running, PREFLIGHT if peer.only_preflights else GET, _LOAD_BEFORE_MEMORY)
+            measure(arena, running, PREFLIGHT if peer.takes == "preflights" else GET, _LOAD_BEFORE_MEMORY)
             account.loaded = accounting.memory(running.child.pid)
     finally:
         arena.stop(running)
@@ -103,7 +103,7 @@ def compare(
                 account.state, account.why = "broken", [f"at its second start: {error}"]
     found: dict[str, dict[str, list[Round]]] = {}
     for workload in workloads:
-        takers = [running for running in ready if workload.is_preflight or not running.peer.only_preflights]
+        takers = [running for running in ready if takes_part(running.peer, workload)]
         found[workload.name] = {running.peer.name: [] for running in takers}
         for running in takers:  # unmeasured: pools fill, compilers and allocators warm up
             measure(arena, running, workload, 1)

@@ -11,6 +11,7 @@ from bench import policy
 
 __all__ = ["ALL", "BY_NAME", "CONFLICT", "GET", "PREFLIGHT", "Workload", "request"]
 
+LARGE = 1_000_000  # bytes; from here on buffers decide
 SMALL_PATH = "/api/items/42"
 SMALL_JSON = (
     b'{"id":42,"name":"a small answer","tags":["one","two"],"price":19.95,"stock":7,"updated":"2026-01-31T12:00:00Z"}'

@@ -15,7 +15,9 @@ __all__ = ["ALL", "BY_NAME"]
 ALL: tuple[Peer, ...] = (
     Corsproxy(),
     Nginx(),
+    Nginx("nginx-tuned", is_tuned=True),
     HAProxy(),
+    HAProxy("haproxy-tuned", is_tuned=True),
     Envoy(),
     Caddy(),
     NodeHttpProxy(),

@@ -1,13 +1,13 @@
 """What one writes first in Python: aiohttp's `web.Server` in front of its `ClientSession`, on uvloop."""
 
-from bench.peers.peer import ROOT, Command, Place, first_line, venv_python
+from bench.peers.peer import ROOT, Command, Place, Takes, first_line, venv_python
 
 __all__ = ["Aiohttp"]
 
 
 class Aiohttp:
     name = "aiohttp"
-    only_preflights = False
+    takes: Takes = "everything"
     differences = (
         "answers of up to 64 KiB are read whole before they are sent, larger ones streamed: the faster way for both",
         "the low-level web.Server, without aiohttp's routing and middlewares",

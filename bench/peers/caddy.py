@@ -3,7 +3,7 @@
 import shutil
 
 from bench import policy
-from bench.peers.peer import CACHE, Command, Place, first_line
+from bench.peers.peer import CACHE, Command, Place, Takes, first_line
 
 __all__ = ["Caddy"]
 
@@ -15,7 +15,7 @@ def _binary() -> str:
 
 class Caddy:
     name = "caddy"
-    only_preflights = False
+    takes: Takes = "everything"
     differences = (
         "GOMAXPROCS=1, so that it has one thread for our code as the others do",
         "adds a Vary line beside the backend's instead of merging them",

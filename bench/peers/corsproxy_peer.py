@@ -5,9 +5,10 @@ import json
 import subprocess
 import sys
 from dataclasses import dataclass
+from typing import ClassVar
 
 from bench import policy
-from bench.peers.peer import ROOT, Command, Place, first_line
+from bench.peers.peer import ROOT, Command, Place, Takes, first_line
 
 __all__ = ["Corsproxy", "rule"]
 
@@ -48,8 +49,8 @@ class Corsproxy:
     rules: tuple[dict[str, object], ...] = ()
     max_connections: int = 512
 
-    only_preflights = False
-    differences = (
+    takes: ClassVar[Takes] = "everything"
+    differences: ClassVar[tuple[str, ...]] = (
         "its admin listener (metrics, status) is on, because that is how it is run; the others have theirs off",
         "counts every decision and merges Vary; validates every message strictly",
     )

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from bench import policy
-from bench.peers.peer import CACHE, Command, Place, first_line
+from bench.peers.peer import CACHE, Command, Place, Takes, first_line
 
 __all__ = ["Envoy"]
 
@@ -20,7 +20,7 @@ def _binary() -> str:
 
 class Envoy:
     name = "envoy"
-    only_preflights = False
+    takes: Takes = "everything"
     differences = (
         "its filter sends preflights of disallowed origins to the backend",
         "its answers to preflights have status 200 and no Vary",

@@ -1,13 +1,13 @@
 """Flask-CORS in the application itself, under gunicorn: what a sidecar takes off the application's hands."""
 
-from bench.peers.peer import ROOT, Command, Place, first_line, venv_python
+from bench.peers.peer import ROOT, Command, Place, Takes, first_line, venv_python
 
 __all__ = ["FlaskCors"]
 
 
 class FlaskCors:
     name = "flask-cors"
-    only_preflights = True
+    takes: Takes = "preflights"
     differences = (
         "no proxy: the application answers; preflights only",
         "gunicorn's gthread worker with one thread, because the default sync worker does not keep connections alive",

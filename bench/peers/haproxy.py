@@ -1,20 +1,32 @@
 """HAProxy: `http-request return` for preflights, `http-response` rules for the rest."""
 
 import shutil
+from dataclasses import dataclass
 
 from bench import policy
-from bench.peers.peer import Command, Place, first_line
+from bench.peers.peer import Command, Place, Takes, first_line
 
 __all__ = ["HAProxy"]
 
 
+@dataclass(frozen=True)
 class HAProxy:
-    name = "haproxy"
-    only_preflights = False
-    differences = (
-        "adds a Vary line beside the backend's instead of merging them",
-        "kernel splicing stays off, as it is by default",
-    )
+    """HAProxy with its default buffers, or tuned for large answers."""
+
+    name: str = "haproxy"
+    is_tuned: bool = False
+
+    @property
+    def takes(self) -> Takes:
+        return "large answers" if self.is_tuned else "everything"
+
+    @property
+    def differences(self) -> tuple[str, ...]:
+        return (
+            "adds a Vary line beside the backend's instead of merging them",
+            "tune.bufsize 65536" if self.is_tuned else "its default buffers of 16 KiB",
+            "kernel splicing stays off, as it is by default",
+        )
 
     def missing(self) -> str:
         return "" if shutil.which("haproxy") else "no haproxy on the PATH (Debian: apt install haproxy)"
@@ -32,7 +44,8 @@ class HAProxy:
         text = f"""
 global
   nbthread 1
-  maxconn 8192
+  maxconn 4096
+  {"tune.bufsize 65536" if self.is_tuned else ""}
 defaults
   mode http
   timeout connect 5s
@@ -54,4 +67,4 @@ frontend cors
 backend backend
   server one 127.0.0.1:{place.backend}
 """
-        return Command(["haproxy", "-db", "-q", "-f", place.write("haproxy.cfg", text)])
+        return Command(["haproxy", "-db", "-f", place.write("haproxy.cfg", text)])

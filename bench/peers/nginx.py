@@ -1,20 +1,35 @@
 """nginx: `map`, `if` and `add_header`, as its users configure CORS, with a kept-alive upstream."""
 
 import shutil
+from dataclasses import dataclass
 
 from bench import policy
-from bench.peers.peer import Command, Place, first_line
+from bench.peers.peer import Command, Place, Takes, first_line
 
 __all__ = ["Nginx"]
 
 
+_TUNED = "proxy_buffer_size 16k; proxy_buffers 8 64k; proxy_busy_buffers_size 128k;"
+
+
+@dataclass(frozen=True)
 class Nginx:
-    name = "nginx"
-    only_preflights = False
-    differences = (
-        "adds a Vary line beside the backend's instead of merging them",
-        "proxy_max_temp_file_size 0 and 8 buffers of 64 KiB: a large answer never goes to disk",
-    )
+    """nginx with its default buffers, or tuned for large answers."""
+
+    name: str = "nginx"
+    is_tuned: bool = False
+
+    @property
+    def takes(self) -> Takes:
+        return "large answers" if self.is_tuned else "everything"
+
+    @property
+    def differences(self) -> tuple[str, ...]:
+        buffers = "8 buffers of 64 KiB" if self.is_tuned else "its default buffers"
+        return (
+            "adds a Vary line beside the backend's instead of merging them",
+            f"{buffers}, and proxy_max_temp_file_size 0: a large answer never goes to disk",
+        )
 
     def missing(self) -> str:
         return "" if shutil.which("nginx") else "no nginx on the PATH (Debian: apt install nginx-light)"
@@ -57,7 +72,7 @@ class Nginx:
                   proxy_set_header Connection ""; proxy_set_header Host $http_host;
                   proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
                   proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header X-Forwarded-Host $http_host;
-                  proxy_buffer_size 16k; proxy_buffers 8 64k; proxy_busy_buffers_size 128k; proxy_max_temp_file_size 0;
+                  {_TUNED if self.is_tuned else ""} proxy_max_temp_file_size 0;
                 }}
               }}
             }}

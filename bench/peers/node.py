@@ -4,7 +4,7 @@ import json
 import shutil
 
 from bench import policy
-from bench.peers.peer import CACHE, ROOT, Command, Place, first_line
+from bench.peers.peer import CACHE, ROOT, Command, Place, Takes, first_line
 
 __all__ = ["HTTP_PROXY", "NodeHttpProxy"]
 
@@ -15,7 +15,7 @@ _MODULES = CACHE / "node" / "node_modules"
 
 class NodeHttpProxy:
     name = "node"
-    only_preflights = False
+    takes: Takes = "everything"
     differences = ("http-proxy pipes every body through streams and has no other way",)
 
     def missing(self) -> str:

@@ -5,12 +5,16 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
-__all__ = ["CACHE", "ROOT", "Command", "Peer", "Place", "first_line", "venv_python"]
+from bench.workloads import LARGE, Workload
+
+__all__ = ["CACHE", "ROOT", "Command", "Peer", "Place", "Takes", "first_line", "takes_part", "venv_python"]
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / "bench" / ".cache"
+
+Takes = Literal["everything", "preflights", "large answers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +48,8 @@ class Peer(Protocol):
     def name(self) -> str: ...
 
     @property
-    def only_preflights(self) -> bool:
-        """Say whether it is no proxy and takes part in the preflight workload alone."""
+    def takes(self) -> "Takes":
+        """Say which workloads it takes part in."""
 
     @property
     def differences(self) -> tuple[str, ...]:
@@ -58,6 +62,17 @@ class Peer(Protocol):
 
     def command(self, place: Place) -> Command:
         """Write its configuration into the place and return how to start it in the foreground."""
+
+
+def takes_part(peer: Peer, workload: Workload) -> bool:
+    """Say whether a peer is measured under a workload."""
+    match peer.takes:
+        case "preflights":
+            return workload.is_preflight
+        case "large answers":
+            return workload.length >= LARGE
+        case "everything":
+            return True
 
 
 def first_line(*argv: str) -> str:
