@@ -13,8 +13,7 @@ from corsproxy.config.rulekeys import Denied, PolicyTest, RequestKeys
 from corsproxy.config.settings import Settings
 from corsproxy.cors.browser import BrowserRequest, Verdict, judge
 from corsproxy.cors.policy import Policy
-from corsproxy.cors.rule import Rule
-from corsproxy.cors.selection import RuleIndex
+from corsproxy.cors.rule import Origins, Rule
 
 __all__ = ["prove"]
 
@@ -68,9 +67,12 @@ class _Homes:
     """Which host a test means that names none: that of the first rule with the path."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        self._rules = rules
-        self._index = RuleIndex([replace(rule, host=None) for rule in rules])
+        self._hosts = {rule.name: rule.host for rule in rules}
+        everywhere = tuple(replace(rule, host=None, origins=Origins()) for rule in rules)
+        self._policy = Policy.compile(everywhere, ()) if any(self._hosts.values()) else None
 
     def host(self, path: str) -> str:
-        found = self._index.find_with_care(path.partition("?")[0].encode(), b"")
-        return self._rules[found].host or "" if found >= 0 else ""
+        if self._policy is None:
+            return ""
+        rule = judge(self._policy, BrowserRequest(origin=None, path=path)).rule
+        return (self._hosts[rule.name] or "") if rule else ""

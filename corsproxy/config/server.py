@@ -7,13 +7,13 @@ client; their paths are relative to the configuration's own folder.
 import ipaddress
 import os
 import re
-import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from corsproxy.config.addresses import BadAddress, clash, read_endpoint, read_network, read_url
+from corsproxy.config.certificates import authority_fault, pair_fault, reading_fault
 from corsproxy.config.filekeys import FileKeys, UpstreamKeys, UpstreamTlsKeys
 from corsproxy.config.findings import Findings
 from corsproxy.config.problem import Code, KeyPath
@@ -150,7 +150,7 @@ class _ServerReader:
             )
         ca = self._file(keys.ca, (*path, "ca")) if keys.ca else ""
         if ca:
-            self._loads(lambda: ssl.create_default_context(cafile=ca), (*path, "ca"))
+            self._refuse_file(authority_fault(ca), (*path, "ca"))
         if keys.server_name is not None and not _AUTHORITY.fullmatch(keys.server_name):
             fix = "write it as in api.internal"
             self._findings.refuse(
@@ -169,33 +169,22 @@ class _ServerReader:
         certificate = self._file(keys.tls.certificate, ("tls", "certificate"))
         key = self._file(keys.tls.key, ("tls", "key"))
         if certificate and key:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            # The password callback keeps an encrypted key from asking at the terminal.
-            self._loads(lambda: context.load_cert_chain(certificate, key, password=lambda: ""), ("tls",))
+            self._refuse_file(pair_fault(certificate, key), ("tls",))
         return ServerTls(certificate=certificate, key=key)
 
     def _file(self, written: str, path: KeyPath) -> str:
         """Return the absolute path of a file that can be read, "" where it cannot."""
         file = Path(os.path.normpath(self._folder.absolute() / written))
-        try:
-            with file.open("rb") as opened:
-                opened.read(1)
-        except (OSError, ValueError) as fault:
-            reason = fault.strerror if isinstance(fault, OSError) else str(fault)
+        if reason := reading_fault(file):
             fix = "check the path (it is relative to the configuration's folder) and who may read it"
             self._findings.refuse(path, f"{file} cannot be read: {reason}.", fix=fix, code=Code.TLS_FILE)
             return ""
         return str(file)
 
-    def _loads(self, load: Callable[[], object], path: KeyPath) -> None:
-        try:
-            load()
-        except (OSError, ValueError) as fault:
-            # OpenSSL says [X509: KEY_VALUES_MISMATCH] key values mismatch (_ssl.c:4105).
-            reason = getattr(fault, "reason", None) or str(fault)
-            what = f"OpenSSL does not take this: {str(reason).replace('_', ' ').lower()}."
+    def _refuse_file(self, fault: str, path: KeyPath) -> None:
+        if fault:
             fix = "give PEM files: the certificate with its chain, and the key that belongs to it, without a password"
-            self._findings.refuse(path, what, fix=fix, code=Code.TLS_FILE)
+            self._findings.refuse(path, f"OpenSSL does not take this: {fault}.", fix=fix, code=Code.TLS_FILE)
 
     def networks(self, written: Sequence[str]) -> tuple[str, ...]:
         found = []

@@ -1,0 +1,112 @@
+"""Problems for people and for scripts: text, JSON, annotations in a GitHub run.
+
+Laws: colour only where a terminal reads along and NO_COLOR is empty; without colour the text is that of
+`str(problem)`. The JSON is stable: keys are only ever added.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TextIO
+
+import click
+
+from corsproxy.config.problem import Problem
+
+__all__ = ["as_github", "as_json", "as_text", "counted", "wants_colour"]
+
+# https://docs.github.com/actions/reference/workflow-commands-for-github-actions
+_DATA = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
+_PROPERTY = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ",": "%2C"})
+
+
+def wants_colour(stream: TextIO | None = None, environ: Mapping[str, str] | None = None) -> bool:
+    """Tell whether text for people may have colour (https://no-color.org)."""
+    environ = os.environ if environ is None else environ
+    stream = sys.stdout if stream is None else stream
+    return stream.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+
+
+def as_text(problems: Iterable[Problem], *, colour: bool, is_warning: bool = False) -> str:
+    """Write problems as in the documentation: place and key, what, why, fix."""
+    written = (
+        _coloured(problem, is_warning=is_warning) if colour else _plain(problem, is_warning=is_warning)
+        for problem in problems
+    )
+    return "\n\n".join(written)
+
+
+def _plain(problem: Problem, *, is_warning: bool) -> str:
+    head, newline, rest = str(problem).partition("\n")
+    return f"{head}  (warning){newline}{rest}" if is_warning else str(problem)
+
+
+def _coloured(problem: Problem, *, is_warning: bool) -> str:
+    head, *lines = _plain(problem, is_warning=is_warning).splitlines()
+    place, _, rest = head.partition("  ")
+    styled = [click.style(place, bold=True) + (f"  {click.style(rest, fg='cyan')}" if rest else "")]
+    mark = "yellow" if is_warning else "red"
+    for line in lines:
+        text = line.removeprefix("  ")
+        if text.startswith(("Why: ", "Fix: ")):
+            fg = "green" if text.startswith("Fix") else "bright_black"
+            styled.append(f"  {click.style(text[:4], fg=fg, bold=True)}{text[4:]}")
+        else:
+            styled.append(f"  {click.style(text, fg=mark)}")
+    return "\n".join(styled)
+
+
+def as_json(
+    file: str, problems: Sequence[Problem], warnings: Sequence[Problem], *, status: int, tests: int
+) -> str:
+    """Write the outcome of a check for scripts; `tests` is how many passed."""
+    outcome = {
+        "file": file,
+        "status": status,
+        "problems": [_fields(problem) for problem in problems],
+        "warnings": [_fields(problem) for problem in warnings],
+        "tests_passed": tests,
+    }
+    return json.dumps(outcome, indent=2, ensure_ascii=False)
+
+
+def _fields(problem: Problem) -> dict[str, str | int]:
+    return {
+        "file": problem.file,
+        "line": problem.line,
+        "column": problem.column,
+        "path": problem.path,
+        "code": str(problem.code),
+        "what": problem.what,
+        "why": problem.why,
+        "fix": problem.fix,
+    }
+
+
+def as_github(problems: Iterable[Problem], *, is_warning: bool = False) -> str:
+    """Write one workflow command a problem, which GitHub shows beside the line."""
+    return "\n".join(_annotation(problem, "warning" if is_warning else "error") for problem in problems)
+
+
+def _annotation(problem: Problem, command: str) -> str:
+    properties = {
+        "file": problem.file,
+        "line": str(problem.line),
+        "col": str(problem.column),
+        "title": problem.path or str(problem.code),
+    }
+    if not problem.line:
+        del properties["line"], properties["col"]
+    parts = [
+        problem.what,
+        f"Why: {problem.why}" if problem.why else "",
+        f"Fix: {problem.fix}" if problem.fix else "",
+    ]
+    listed = ",".join(f"{name}={value.translate(_PROPERTY)}" for name, value in properties.items())
+    return f"::{command} {listed}::{chr(10).join(filter(None, parts)).translate(_DATA)}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Write `1 problem`, `2 problems`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
