@@ -18,6 +18,7 @@ from corsproxy.http1.request import RequestHead, RequestReader
 from corsproxy.proxy.exchange import Exchange
 from corsproxy.proxy.faults import Fault, fault, fault_of_message
 from corsproxy.proxy.forwarded import Client
+from corsproxy.proxy.reset import reset
 
 if TYPE_CHECKING:
     from corsproxy.proxy.engine import Engine
@@ -304,8 +305,8 @@ class ClientConnection(asyncio.Protocol):
         if self.keep_alive:
             self.transport.close()
         else:
-            # The end of a close-delimited answer would look like a good end: reset instead.
-            self.transport.abort()
+            # The end of a close-delimited answer would look like a good end.
+            reset(self.transport)
 
     def enter_tunnel(self, tunnel: "Tunnel") -> bytes:
         """Give this connection over to a tunnel; return what the client sent early."""
