@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+import hypothesis
+
 from corsproxy.config.settings import Endpoint, Log, Settings, Source, Upstream
 from corsproxy.cors.policy import Decision, Policy
 from corsproxy.cors.rule import Origins, Rule
@@ -11,6 +13,9 @@ from corsproxy.proxy.record import Record
 FINISHED = 1767323045.25  # 2026-01-02T03:04:05.250Z
 APP = b"https://app.example.com"
 EVIL = b"https://evil.example"
+
+# How fast an example is says something about the machine only.
+unhurried = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 
 API = Rule(
     name="api", place="config/corsproxy.yaml:5", paths=("/api/**",), origins=Origins(exact=(APP.decode(),))

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corsproxy.observe.escape import from_bytes, from_text
+from tests.observe.conftest import unhurried
 
 
 @pytest.mark.parametrize(
@@ -59,6 +60,7 @@ def test_bounds_count_what_comes_out(raw: bytes, expected: str) -> None:
     assert from_text(raw.decode(), 10) == expected
 
 
+@unhurried
 @given(st.binary(max_size=60), st.integers(10, 60))
 def test_bytes_always_come_out_printable_and_bounded(raw: bytes, limit: int) -> None:
     escaped = from_bytes(raw, limit)
@@ -67,11 +69,13 @@ def test_bytes_always_come_out_printable_and_bounded(raw: bytes, limit: int) -> 
     assert escaped.isprintable()
 
 
+@unhurried
 @given(st.binary(max_size=20), st.binary(max_size=20))
 def test_two_inputs_never_look_the_same(one: bytes, other: bytes) -> None:
     assert (from_bytes(one, 100) == from_bytes(other, 100)) == (one == other)
 
 
+@unhurried
 @given(st.text(max_size=60), st.integers(10, 60))
 def test_text_always_comes_out_printable_and_bounded(text: str, limit: int) -> None:
     escaped = from_text(text, limit)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corsproxy.observe.lines import bounded, json_line, shape, text_line
+from tests.observe.conftest import unhurried
 
 AT = 1767323045.6789  # 2026-01-02T03:04:05.679Z
 
@@ -96,6 +97,7 @@ def test_bounded(value: object, expected: object) -> None:
     assert bounded(value) == expected
 
 
+@unhurried
 @given(
     st.dictionaries(
         st.text(min_size=1, max_size=5),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from corsproxy.cors.vocabulary import Reason
 from corsproxy.observe.log import Log
 from corsproxy.proxy.record import Record
-from tests.observe.conftest import API, EVIL, FINISHED, RULES, Head, exchange, record, settings
+from tests.observe.conftest import API, EVIL, FINISHED, RULES, Head, exchange, record, settings, unhurried
 
 GOLDEN = Path(__file__).parent / "golden"
 CONFLICT = (Reason.BACKEND_CORS_CONFLICT,)
@@ -206,6 +206,7 @@ LONG = st.binary(min_size=0, max_size=3000) | st.sampled_from(
 )
 
 
+@unhurried
 @given(method=LONG, path=LONG, origin=LONG, host=LONG, detail=st.text(max_size=500))
 @pytest.mark.parametrize("shape", ["json", "text"])
 def test_no_stranger_makes_a_line_that_tears(
