@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 __all__ = ["DEFAULT_PORTS", "Origin", "is_list", "parse_origin"]
 
+_SPACE, _TAB, _COMMA = b" \t,"
 DEFAULT_PORTS = {b"http": b"80", b"https": b"443", b"ws": b"80", b"wss": b"443", b"ftp": b"21"}
 
 # The host: every byte that the URL standard leaves in a host it has parsed, or an IPv6 address.
@@ -46,6 +47,6 @@ def is_list(value: bytes) -> bool:
 
     A comma alone does not make a list: browsers send hosts with one.
     """
-    if b" " in value or b"\t" in value:
+    if _SPACE in value or _TAB in value:
         return True
-    return b"," in value and all(b"://" in piece or piece == b"null" for piece in value.split(b","))
+    return _COMMA in value and all(b"://" in piece or piece == b"null" for piece in value.split(b","))

@@ -43,11 +43,8 @@ class Policy:
     def decide(self, asked: Asked, scheme: bytes, host: bytes) -> Decision:
         """Say what becomes of a request. `scheme` and `host`, with its port, are what the client called."""
         path = asked.path
-        if may_surprise(path):
-            outcomes = self._outcomes[self._index.find_with_care(path, host)]
-        elif self._everything is not None and path[:1] == b"/":
-            outcomes = self._everything
-        else:
+        outcomes = self._everything
+        if outcomes is None or may_surprise(path) or path == b"*":
             outcomes = self._outcomes[self._index.find(path, host)]
         origin = asked.origin
         if origin is None:

@@ -6,7 +6,6 @@ two constants for a rule with `*` and credentials, which is answered with what w
 https://fetch.spec.whatwg.org/#cors-preflight-fetch
 """
 
-from collections.abc import Iterator
 from typing import Protocol
 
 from corsproxy.cors.grant import ALLOW_ORIGIN, VARY_PREFLIGHT, credentials_line
@@ -29,6 +28,7 @@ _DEFAULT_METHODS = (b"GET", b"HEAD", b"POST")
 _AUTHORIZATION = b"authorization"
 _TOKEN = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _BLANKS = b" \t"
+(_COMMA,) = b","
 
 
 class AskedPreflight(Protocol):
@@ -128,19 +128,20 @@ class _Fields:
         self._line = _allow_headers(self._listed)
         self._covered = frozenset((b"", *(name.lower() for name in self._listed)))
         self._names = SAFELISTED_REQUEST_FIELDS | self._covered
+        # Granted always, but said only when asked; a `*` says it already.
+        self._unlisted = frozenset() if self._is_any else SAFELISTED_REQUEST_FIELDS - self._covered
 
     def fault(self, asked: bytes | None) -> Reason | None:
         if asked is None:
             return None
-        if len(asked) > _LONGEST_LIST:
+        elements = _elements(asked)
+        if elements is None:
             return Reason.HEADER_NOT_ALLOWED
-        elements = asked.split(b",", _MOST_COMMAS)
         # Browsers send lower case and no blanks, so this is nearly always the end of it.
         if self._names.issuperset(elements):
             return None
-        if b"," in elements[-1]:
-            return Reason.HEADER_NOT_ALLOWED
-        return next((self._missing(name) for name in _names(elements) if not self._grants(name)), None)
+        names = [element.strip(_BLANKS).lower() for element in elements]
+        return next((self._missing(name) for name in names if not self._grants(name)), None)
 
     def _grants(self, name: bytes) -> bool:
         return name in self._names or (self._is_any and name != _AUTHORIZATION and is_token(name))
@@ -154,25 +155,25 @@ class _Fields:
 
     def line(self, asked: bytes | None) -> bytes:
         """Return Access-Control-Allow-Headers: what is listed, and what was asked that is granted unlisted."""
-        if asked is None or len(asked) > _LONGEST_LIST:
+        elements = _elements(asked) if asked is not None and (self._echoes or self._unlisted) else None
+        if elements is None or self._covered.issuperset(elements):
             return self._line
-        elements = asked.split(b",", _MOST_COMMAS)
-        if self._covered.issuperset(elements) or b"," in elements[-1]:
-            return self._line
-        unlisted = (
-            name for name in _names(elements) if name and name not in self._covered and self._is_due(name)
-        )
-        added = tuple(dict.fromkeys(unlisted))
-        return _allow_headers(self._listed + added) if added else self._line
-
-    def _is_due(self, name: bytes) -> bool:
+        names = [element.strip(_BLANKS).lower() for element in elements]
         if self._echoes:
-            return self._grants(name)
-        return not self._is_any and name in SAFELISTED_REQUEST_FIELDS
+            due = tuple(
+                name for name in dict.fromkeys(names) if name not in self._covered and self._grants(name)
+            )
+        else:
+            due = tuple(sorted(self._unlisted.intersection(names)))
+        return _allow_headers(self._listed + due) if due else self._line
 
 
-def _names(elements: list[bytes]) -> Iterator[bytes]:
-    return (element.strip(_BLANKS).lower() for element in elements)
+def _elements(asked: bytes) -> list[bytes] | None:
+    """Cut a list at its commas; None if it is absurd."""
+    if len(asked) > _LONGEST_LIST:
+        return None
+    elements = asked.split(b",", _MOST_COMMAS)
+    return None if _COMMA in elements[-1] else elements
 
 
 def _allow_methods(names: tuple[bytes, ...]) -> bytes:

@@ -6,7 +6,7 @@ reading it leads to the same one. Host names compare without case and without th
 
 from collections.abc import Sequence
 
-from corsproxy.cors.path import decode, is_ambiguous, merge_slashes, segments_of
+from corsproxy.cors.path import decode, is_ambiguous, may_surprise, merge_slashes, segments_of
 from corsproxy.cors.rule import Rule
 from corsproxy.cors.trie import NEVER, SegmentTrie
 
@@ -15,7 +15,7 @@ __all__ = ["AMBIGUOUS", "NO_RULE", "RuleIndex"]
 NO_RULE = -1
 AMBIGUOUS = -2
 # Stricter: with an inner `**` each segment costs a step, and no real path has this many.
-_MOST_SEGMENTS = 256
+_MOST_SEGMENTS = 64
 
 
 class RuleIndex:
@@ -40,7 +40,20 @@ class RuleIndex:
         return self._by_host.setdefault(host_name(rule.host.encode("ascii")), SegmentTrie(least=0))
 
     def find(self, path: bytes, host: bytes) -> int:
-        """Find the rule of a path that cannot surprise: it means the same raw and decoded."""
+        """Find the rule of a path as sent, still percent-encoded.
+
+        Stricter: waitress drops slashes that lead and Werkzeug those inside, gunicorn neither. So a
+        path with empty segments is ambiguous unless it has the same rule without them.
+        """
+        if may_surprise(path):
+            path = decode(path)
+            if is_ambiguous(path):
+                return AMBIGUOUS
+        found = self._find(path, host)
+        merged = merge_slashes(path)
+        return found if merged is path or self._find(merged, host) == found else AMBIGUOUS
+
+    def _find(self, path: bytes, host: bytes) -> int:
         if self._is_deep and path.count(b"/") > _MOST_SEGMENTS:
             return AMBIGUOUS
         best = _first(self._everywhere, path)
@@ -49,19 +62,6 @@ class RuleIndex:
             if trie is not None:
                 best = min(best, _first(trie, path))
         return best if best != NEVER else NO_RULE
-
-    def find_with_care(self, path: bytes, host: bytes) -> int:
-        """Find the rule of any path, still percent-encoded.
-
-        Stricter: waitress drops slashes that lead and Werkzeug those inside, gunicorn neither. So a
-        path with empty segments is ambiguous unless it has the same rule without them.
-        """
-        decoded = decode(path)
-        if is_ambiguous(decoded):
-            return AMBIGUOUS
-        found = self.find(decoded, host)
-        merged = merge_slashes(decoded)
-        return found if merged == decoded or self.find(merged, host) == found else AMBIGUOUS
 
 
 def host_name(authority: bytes) -> bytes:

@@ -58,61 +58,66 @@ class SegmentTrie:
             if child is None:
                 return best
             node = child
-            best = min(best, node.rest)
+            if node.rest < best:  # noqa: PLR1730 -- min() costs as much as the rest of the step
+                best = node.rest
         return min(best, node.ends)
 
     def _first(self, segments: Sequence[bytes]) -> int:
+        least, is_deep = self._least, self.is_deep
         best = NEVER
-        active: dict[_Node, None] = {}
-        _enter(active, self._root)
+        active = self._root.entered()
         for segment in segments:
-            following: dict[_Node, None] = {}
+            following: list[_Node] = []
             for node in active:
-                best = min(best, node.rest)
-                if node.loops:
-                    following[node] = None
+                if node.rest < best:  # noqa: PLR1730 -- as above
+                    best = node.rest
                 child = node.literals.get(segment)
                 if child is not None:
-                    _enter(following, child)
+                    following += child.entered()
+                if node.whole is not None and len(segment) >= least:
+                    following += node.whole.entered()
                 if node.globs is not None:
-                    for child in node.globs.matching(segment, self._least):
-                        _enter(following, child)
+                    for child in node.globs.matching(segment, least):
+                        following += child.entered()
+                if node.loops:
+                    following.append(node)
             if not following:
                 return best
-            active = following
+            # Only a `**` can lead to one place in two ways, and would again at every step.
+            active = list(dict.fromkeys(following)) if is_deep else following
         return min(best, *(min(node.rest, node.ends) for node in active))
 
 
 class _Node:
     """One place between two segments. `ends`: patterns over here; `rest`: those with a last `**` here."""
 
-    __slots__ = ("deep", "ends", "globs", "literals", "loops", "rest")
+    __slots__ = ("deep", "ends", "globs", "literals", "loops", "rest", "whole")
 
     def __init__(self, *, loops: bool = False) -> None:
         self.literals: dict[bytes, _Node] = {}
+        self.whole: _Node | None = None  # behind a segment that is `*`
         self.globs: _Globs | None = None
-        self.deep: _Node | None = None
+        self.deep: _Node | None = None  # behind a `**`
         self.loops = loops
         self.ends = NEVER
         self.rest = NEVER
 
+    def entered(self) -> "list[_Node]":
+        """Where one is on entering: here, and behind a `**`, which may stand for nothing."""
+        return [self] if self.deep is None else [self, self.deep]
+
     def step(self, segment: bytes) -> "_Node":
         if b"*" not in segment:
             return self.literals.setdefault(segment, _Node())
-        if self.globs is None:
-            self.globs = _Globs()
+        if segment == b"*":
+            self.whole = self.whole or _Node()
+            return self.whole
+        self.globs = self.globs or _Globs()
         return self.globs.child(segment)
 
     def descend(self) -> "_Node":
-        if self.deep is None:
-            self.deep = _Node(loops=True)
+        self.deep = self.deep or _Node(loops=True)
         return self.deep
-
-
-def _enter(active: dict[_Node, None], node: _Node) -> None:
-    active[node] = None
-    if node.deep is not None:  # `**` may stand for nothing
-        active[node.deep] = None
 
 
 class _Globs:
