@@ -15,6 +15,7 @@ from pathlib import Path
 
 import click
 
+from corsproxy.cli.problems import counted
 from corsproxy.config.load import load
 from corsproxy.config.problem import ConfigError
 from corsproxy.config.settings import Endpoint, Settings
@@ -70,7 +71,9 @@ def _demonstrate(rules: Path) -> None:
     try:
         settings = load(rules, {**os.environ, **ports.environ()})
     except ConfigError as refused:
-        click.echo(refused, err=True)
+        click.echo(
+            f"{refused}\n\n{counted(len(refused.problems), 'problem')}; nothing was started.", err=True
+        )
         sys.exit(2)
     addresses = _addresses(settings, ports, rules)
     for part, url in (("page", addresses.page), ("proxy", addresses.proxy), ("backend", addresses.backend)):

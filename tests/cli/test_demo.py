@@ -173,7 +173,8 @@ def test_refused_rules_start_nothing(tmp_path: Path) -> None:
     )
     status, out, err = invoke("-c", str(rules))
     assert (status, out) == (2, "")
-    assert err.startswith(f"{rules}:4:5  rules[0].origins\n")
+    assert f"{rules}:4:5  rules[0].origins\n" in err
+    assert err.endswith("\n\n2 problems; nothing was started.\n")
 
 
 def test_a_file_that_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
