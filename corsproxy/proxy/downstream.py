@@ -31,6 +31,7 @@ _LINGER_BYTES = 4 * 1024 * 1024  # of an upload that nobody wants, read so that 
 _LINGER_SECONDS = 5.0
 # While draining, an idle connection may carry one more request that is already on its way.
 _DRAIN_IDLE_SECONDS = 1.0
+_EMPTY_LINES = re.compile(rb"(?:\r\n)+")
 _ORIGIN_LINE = re.compile(rb"\r\n[Oo][Rr][Ii][Gg][Ii][Nn]:[ \t]*([!-~]*)[ \t]*\r\n")
 
 
@@ -160,8 +161,8 @@ class ClientConnection(asyncio.Protocol):
         limit = self.engine.limits.header_bytes
         if end < 0 or data[:2] == b"\r\n":
             if data[:2] == b"\r\n":
-                # RFC 9112 §2.2: an empty line before a request line is passed over.
-                self._buffer = data[2:]
+                # RFC 9112 §2.2: empty lines before a request line are passed over, all at once.
+                self._buffer = data[_EMPTY_LINES.match(data).end() :]  # type: ignore[union-attr]  # there is one
                 return True
             if limit and len(data) > limit:
                 self._refuse_head(data, _too_large(data, limit))

@@ -75,13 +75,14 @@ class Client:
 
     def _lines(self, chain: bytes, scheme: bytes, host: bytes, port: bytes, forwarded: bytes) -> bytes:
         address = self.address.encode() or b"unknown"
+        named = b"X-Forwarded-Host: %b\r\n" % host if host else b""  # HTTP/1.0 may name none
         return (
-            b"X-Forwarded-For: %b%b\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Host: %b\r\n"
-            b"X-Forwarded-Port: %b\r\nForwarded: %b\r\n"
-        ) % (chain + b", " if chain else b"", address, scheme, host, port, forwarded)
+            b"X-Forwarded-For: %b%b\r\nX-Forwarded-Proto: %b\r\n%bX-Forwarded-Port: %b\r\nForwarded: %b\r\n"
+        ) % (chain + b", " if chain else b"", address, scheme, named, port, forwarded)
 
     def _element(self, scheme: bytes, host: bytes) -> bytes:
-        return b'for=%b;host="%b";proto=%b' % (self._node.encode(), host, scheme)
+        named = b'host="%b";' % host if host else b""
+        return b"for=%b;%bproto=%b" % (self._node.encode(), named, scheme)
 
     def _port_of(self, host: bytes, scheme: bytes) -> bytes:
         """Return the port the client used: the host's own, else ours, else the scheme's default."""
