@@ -60,6 +60,10 @@ def backend_fields(kind: str, origin: str | None) -> list[tuple[str, str]]:
             ("Access-Control-Allow-Methods", "PUT, PATCH"),
             ("Access-Control-Expose-Headers", "X-Hidden"),
         ]
+    if kind == "ws":
+        return [("Access-Control-Allow-Origin", "*")]
+    if kind == "cors-other":
+        return [("Access-Control-Allow-Origin", "https://elsewhere.example")]
     if kind == "cors-twice":
         return [("Access-Control-Allow-Origin", "*"), *once]
     return []
@@ -109,7 +113,7 @@ class Application:
         try:
             while message := await read_message(reader):
                 self._note(message)
-                if message.fields.get("upgrade", "").lower() == "websocket":
+                if urlsplit(message.target).path.endswith("/ws"):
                     await echo(message, reader, writer)
                     break
                 writer.write(self._answer(message))
@@ -197,7 +201,10 @@ async def echo(message: Message, reader: asyncio.StreamReader, writer: asyncio.S
     while protocol.close_expected() is False:
         for event in protocol.events_received():
             if isinstance(event, Handshake):
-                protocol.send_response(protocol.accept(event))
+                response = protocol.accept(event)
+                for name, value in backend_fields("ws", event.headers.get("Origin")):
+                    response.headers[name] = value
+                protocol.send_response(response)
             elif isinstance(event, Frame) and event.opcode is Opcode.TEXT:
                 protocol.send_text(event.data)
         for piece in protocol.data_to_send():

@@ -4,31 +4,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Frame, Page
+from playwright.async_api import Browser
 
 from tests.browser.cells import Cell, Outcome, cells, origin_of, predicted, received_fields
+from tests.browser.pages import page_at
 from tests.browser.site import Site
 
 pytestmark = pytest.mark.browser
 
 RUNNER = (Path(__file__).parent / "runner.js").read_text()
 PAGES = ("own", "allowed", "disallowed", "wildcard", "lookalike", "null")
-
-
-async def page_at(browser: Browser, site: Site, name: str, base: str) -> tuple[Page, Frame]:
-    """Open a page at the origin named, with a cookie for both proxies in the jar; `base` is a proxy's origin."""
-    context = await browser.new_context()
-    page = await context.new_page()
-    for url in (site.proxy, site.dead):
-        await context.add_cookies([{"name": "session", "value": "1", "url": url, "sameSite": "Lax"}])
-    if name == "null":
-        await page.goto(f"{site.pages['allowed']}/sandbox")
-        frame = page.frame("sandboxed")
-        assert frame is not None
-        await frame.wait_for_load_state()
-        return page, frame
-    await page.goto(f"{base if name == 'own' else site.pages[name]}/blank")
-    return page, page.main_frame
 
 
 async def outcomes(browser: Browser, site: Site, name: str, wanted: list[Cell]) -> dict[str, Outcome]:
