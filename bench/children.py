@@ -96,8 +96,9 @@ class Children:
             for pid in left:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-            child.popen.poll()  # reaps it, else it would stay in the list as a zombie
             time.sleep(0.02)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.popen.wait(patience)  # reaps it
         self._running.remove(child)
 
 

@@ -32,7 +32,7 @@ memory             what 2 000 idle and 200 unread connections cost
 rules              corsproxy with 10 000 origins and with 1 000 rules against one rule
 profile            corsproxy alone under perf or py-spy
 report [FILE]      the tables of a result, the newest by default
-publish [FILE]     the same into docs/performance.md, and the result into bench/results/published.json
+publish [FILE]     the same, with the newest of latency, memory and rules, into docs/performance.md; keeps the results
 """
 
 
@@ -211,26 +211,28 @@ def _setup(_options: argparse.Namespace) -> int:
     return 0 if install.install(_say) else 1
 
 
-def _newest(options: argparse.Namespace) -> Path:
-    """Find the result meant; file names begin with the command and sort by time."""
-    if options.file:
-        given: Path = options.file
-        return given
-    found = sorted(RESULTS.glob("compare-*.json"))
-    if not found:
+def _newest(kind: str) -> Path | None:
+    """Find the newest result; file names begin with the command and sort by time."""
+    return max(RESULTS.glob(f"{kind}-*.json"), default=None)
+
+
+def _comparison(options: argparse.Namespace) -> Path:
+    found: Path | None = options.file or _newest("compare")
+    if found is None:
         raise FileNotFoundError("no result in bench/results; run python -m bench first")
-    return found[-1]
+    return found
 
 
 def _report(options: argparse.Namespace) -> int:
-    result = Result.read(_newest(options))
+    result = Result.read(_comparison(options))
     _print(options, report.tables(result), report.notes(result))
     return 0
 
 
 def _publish(options: argparse.Namespace) -> int:
-    publish.publish(_newest(options), PAGE, RESULTS / "published.json")
-    _say(f"written: {PAGE} and {RESULTS / 'published.json'}")
+    others = {kind: path for kind in ("latency", "memory", "rules") if (path := _newest(kind))}
+    publish.publish(_comparison(options), others, PAGE, RESULTS)
+    _say(f"written: {PAGE}, {', '.join(map(str, sorted(RESULTS.glob('published*.json'))))}")
     return 0
 
 

@@ -1,5 +1,6 @@
 """`python -m bench profile`: one peer under one workload, watched by perf (C and kernel) or py-spy (Python)."""
 
+import re
 import shutil
 import subprocess
 from collections import Counter
@@ -14,7 +15,8 @@ from bench.workloads import Workload
 
 __all__ = ["own_time", "run", "tool_missing"]
 
-_SHOWN = 45
+_SHOWN = 40
+_LINE = re.compile(r"(?<=\.py):[0-9]+\)$")
 
 
 def _tool(name: str) -> str:
@@ -37,6 +39,7 @@ def run(
     pids = accounting.tree(running.child.pid)
     rounds.measure(arena, running, workload, 1)
     recording = folder / ("profile.perf" if tool == "perf" else "profile.collapsed")
+    recording.unlink(missing_ok=True)
     watcher = (
         _perf(pids, recording)
         if tool == "perf"
@@ -119,10 +122,32 @@ def _py_spy(pid: int, seconds: int, recording: Path) -> list[str]:
 
 
 def own_time(collapsed: str) -> str:
-    """Sum collapsed stacks ("outer;inner count") up by their innermost frame."""
+    """Sum collapsed stacks ("outer;inner count") up: by Python function, C beneath it included, and by innermost frame."""
+    functions: Counter[str] = Counter()
     frames: Counter[str] = Counter()
     for entry in collapsed.splitlines():
-        stack, _, count = entry.rpartition(" ")
-        frames[stack.rpartition(";")[2]] += int(count)
-    total = frames.total()
-    return "\n".join(f"{100 * count / total:6.2f} %  {frame}" for frame, count in frames.most_common(_SHOWN))
+        text, _, count = entry.rpartition(" ")
+        stack = text.split(";")
+        frames[stack[-1]] += int(count)
+        functions[
+            next((_function(frame) for frame in reversed(stack) if _LINE.search(frame)), "(no Python)")
+        ] += int(count)
+    return "\n".join(
+        [
+            "By Python function, C beneath it included:",
+            *_shares(functions),
+            "",
+            "By innermost frame:",
+            *_shares(frames),
+        ]
+    )
+
+
+def _function(frame: str) -> str:
+    """Leave the line's number out: "serve (a/b.py:12)" becomes "serve (a/b.py)"."""
+    return _LINE.sub(")", frame)
+
+
+def _shares(counts: Counter[str]) -> list[str]:
+    total = counts.total()
+    return [f"{100 * count / total:6.2f} %  {name}" for name, count in counts.most_common(_SHOWN)]

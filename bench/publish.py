@@ -1,30 +1,42 @@
-"""Puts a result's tables between the marks of a page, so that the numbers in it are the measured ones."""
+"""Puts measured tables between the marks of a page, so that the numbers in it are those of a result that is kept."""
 
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench import report
+from bench.report import Table
 from bench.results import Result
 
-__all__ = ["BEGIN", "END", "publish", "replaced"]
+__all__ = ["BEGIN", "END", "publish", "read_table", "replaced"]
 
 BEGIN = "<!-- bench: begin; written by `python -m bench publish` -->"
 END = "<!-- bench: end -->"
 
 
-def replaced(page: str, result: Result) -> str:
+def read_table(path: Path) -> Table:
+    """Read the table of a result of latency, memory or rules; raises ValueError for anything else."""
+    found = json.loads(path.read_text())
+    if not isinstance(found, dict) or "table" not in found:
+        raise ValueError(f"{path} holds no table")
+    table = found["table"]
+    return Table(table["title"], tuple(table["header"]), tuple(tuple(row) for row in table["rows"]))
+
+
+def replaced(page: str, result: Result, more: Sequence[Table]) -> str:
     """Return the page with everything between the marks written anew; raises ValueError without marks."""
     head, begin, rest = page.partition(BEGIN)
     _old, end, tail = rest.partition(END)
     if not begin or not end:
         raise ValueError(f"the page has no {BEGIN!r} before {END!r}")
-    tables = "\n\n".join(report.as_markdown(table) for table in report.tables(result))
+    tables = "\n\n".join(report.as_markdown(table) for table in (*report.tables(result), *more))
     notes = "\n".join(f"- {note}" for note in report.notes(result))
     return f"{head}{BEGIN}\n\n{tables}\n\n{notes}\n\n{END}{tail}"
 
 
-def publish(source: Path, page: Path, copy: Path) -> None:
-    """Write a result's tables into the page and keep the result itself as `copy`."""
-    result = Result.read(source)
-    text = replaced(page.read_text(), result)
-    result.write(copy)
+def publish(comparison: Path, others: Mapping[str, Path], page: Path, folder: Path) -> None:
+    """Write a comparison's tables, then those of the others by name, into the page; keep the results in `folder`."""
+    text = replaced(page.read_text(), Result.read(comparison), [read_table(path) for path in others.values()])
+    for name, path in ({"": comparison} | {f"-{name}": path for name, path in others.items()}).items():
+        (folder / f"published{name}.json").write_text(path.read_text())
     page.write_text(text)

@@ -57,7 +57,8 @@ def _workload(name: str, peers: Mapping[str, Sequence[Round]], options: Mapping[
             )
         )
     workload = BY_NAME[name]
-    title = f"{workload.title}; {workload.connections} connections, {options['rounds']} rounds of {options['seconds']} s"
+    turns = f"{options['rounds']} round{'s' * (options['rounds'] > 1)} of {options['seconds']} s"
+    title = f"{workload.title}; {workload.connections} connections, {turns}"
     names = [
         f"/ {other}" if index < len(_AGAINST) else f"/ best other ({other})"
         for index, other in enumerate(against)
@@ -121,10 +122,11 @@ def notes(result: Result) -> list[str]:
         if len(good := [each.cpu_us for each in rounds if not each.rejected]) > 1
     ]
     if noise:
-        found.append(
-            f"Noise of CPU a request between rounds (median absolute deviation / median): "
-            f"{100 * spread(noise).median:.1f} % typical, {100 * max(noise):.1f} % at worst. Less than that is no difference."
-        )
+        typical, worst = 100 * spread(noise).median, 100 * max(noise)
+        found += [
+            f"Noise of CPU a request between rounds (median absolute deviation / median): {typical:.1f} % typical, {worst:.1f} % at worst.",
+            "Differences smaller than the noise are none.",
+        ]
     for account in result.accounts:
         if account.state == "measured":
             found.append(f"{account.name} {account.version}: {'; '.join(account.differences)}.")
