@@ -19,7 +19,7 @@ class Backend:
     requests: int = 0
 
     async def __aenter__(self) -> Self:
-        self._connections: set[asyncio.StreamWriter] = set()
+        self._serving: dict[asyncio.StreamWriter, asyncio.Task[None]] = {}
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         host, port = self._server.sockets[0].getsockname()
         self.endpoint = Endpoint(host, port)
@@ -27,12 +27,15 @@ class Backend:
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
-        for connection in self._connections:
-            connection.close()
         self.release.set()
+        for connection in self._serving:
+            connection.close()
+        await asyncio.gather(*self._serving.values())
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._connections.add(writer)
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving[writer] = task
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -45,7 +48,7 @@ class Backend:
         except (asyncio.IncompleteReadError, OSError):
             pass
         finally:
-            self._connections.discard(writer)
+            del self._serving[writer]
             writer.close()
 
 

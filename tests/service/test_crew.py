@@ -156,9 +156,12 @@ async def test_a_drain_ends_all_of_them(stage: Stage, backend: Backend) -> None:
 async def is_refused(endpoint: Endpoint) -> bool:
     try:
         _, writer = await asyncio.open_connection(endpoint.host, endpoint.port)
+        writer.close()
+        await writer.wait_closed()
     except ConnectionRefusedError:
         return True
-    writer.close()
+    except ConnectionResetError:
+        return False  # it was in the queue that has just been closed
     return False
 
 

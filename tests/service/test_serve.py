@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -21,12 +22,13 @@ ORIGIN = "https://app.example.com"
 async def until_refused(endpoint: Endpoint) -> None:
     """Connect until nobody listens any more."""
     while True:
-        try:
-            _, writer = await asyncio.open_connection(endpoint.host, endpoint.port)
-        except ConnectionRefusedError:
-            return
-        writer.close()
-        await writer.wait_closed()
+        with suppress(ConnectionResetError):  # it was in the queue that has just been closed
+            try:
+                _, writer = await asyncio.open_connection(endpoint.host, endpoint.port)
+            except ConnectionRefusedError:
+                return
+            writer.close()
+            await writer.wait_closed()
 
 
 @LOOPS
@@ -97,8 +99,7 @@ async def test_a_second_signal_cuts(scene: Scene, workers: int, number: signal.S
         program.signal(number)
         await program.says("^draining$")
         program.signal(number)
-        with pytest.raises(ConnectionResetError):
-            await held
+        assert await held == b""
         assert await program.ended() == (0, "")
 
 
@@ -108,8 +109,7 @@ async def test_what_outlasts_the_drain_is_cut(scene: Scene, workers: int) -> Non
         held = asyncio.create_task(get(scene.public, "/hold"))
         await scene.backend.held.wait()
         program.signal(signal.SIGTERM)
-        with pytest.raises(ConnectionResetError):
-            await held
+        assert await held == b""
         assert await program.ended() == (0, "")
 
 
@@ -167,7 +167,7 @@ async def expect_refusal(scene: Scene, error: str, more: str = "") -> None:
 
 
 async def test_without_admin_pages_there_are_none(scene: Scene) -> None:
-    scene.path.write_text(scene.text().replace(f"admin: {{listen: '{scene.admin}'}}", "admin: off"))
+    scene.path.write_text(scene.text().replace(f"'{scene.admin}'", "off"))
     async with scene.starting() as program:
         assert (await program.says("^serving "))["admin"] == "off"
         with pytest.raises(ConnectionRefusedError):
@@ -187,14 +187,12 @@ async def test_a_worker_that_is_killed_is_replaced(scene: Scene) -> None:
         assert [(await get(scene.public))[-3:] for _ in range(10)] == [b"yes"] * 10
 
 
-async def test_workers_outlive_neither_the_drain_nor_their_supervisor(scene: Scene) -> None:
+async def test_workers_do_not_outlive_their_supervisor(scene: Scene) -> None:
     async with scene.serving("workers: 2\n") as program:
-        workers = (await program.status())["workers"]
         program.signal(signal.SIGKILL)
-        await program.ended()  # both ends of its output: workers hold them too, so they are gone as well
-        for pid in workers:
-            with pytest.raises(ProcessLookupError):
-                os.kill(pid, 0)
+        # The workers have the same output; that it ended says that they have.
+        assert await program.ended() == (-signal.SIGKILL, "")
+        await until_refused(scene.public)
 
 
 async def test_a_closed_terminal_and_ctrl_c_reach_workers_only_through_their_supervisor(scene: Scene) -> None:
