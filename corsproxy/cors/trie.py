@@ -8,12 +8,11 @@ segments asked about and with what the patterns share, never with how many patte
 step backtracks, so no client can choose a dear question. Paths and host names both live on this.
 """
 
-import sys
 from collections.abc import Iterator, Sequence
 
 __all__ = ["NEVER", "SegmentTrie"]
 
-NEVER = sys.maxsize
+NEVER = 1 << 62
 DEEP = b"**"
 
 
