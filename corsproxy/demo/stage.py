@@ -162,7 +162,10 @@ async def _show(
     async with contextlib.AsyncExitStack() as stack:
         for part in (backend, proxy):
             stack.push_async_callback(part.stop)
-            await part.start()
+        # Both at once, because each takes its seconds; both are awaited, so that neither is left half started.
+        for failure in await asyncio.gather(backend.start(), proxy.start(), return_exceptions=True):
+            if failure:
+                raise failure
         await stack.enter_async_context(_serving(page_app(addresses, backend, rules), _port(addresses.page)))
         ready()
         await over

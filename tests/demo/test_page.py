@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -34,7 +34,7 @@ EXPECTED: dict[str, tuple[Seen, Seen]] = {
     ),
 }
 STOPPED: tuple[Seen, Seen] = (
-    ("502 Bad Gateway", "nothing", ["content-length", "content-type", "proxy-status"]),
+    ("502 Bad Gateway", "nothing", ["cache-control", "content-length", "content-type", "proxy-status"]),
     (REFUSED, "nothing", []),
 )
 
@@ -63,19 +63,22 @@ class Shown:
         return [str(await p.text_content()) for p in await self.page.query_selector_all(f"#{name} .why")]
 
 
-@pytest.fixture
-def rules(tmp_path: Path) -> Path:
-    """A copy of the demonstration's rules that a test may edit."""
-    copy = tmp_path / "rules.yaml"
-    copy.write_text(files("corsproxy.demo").joinpath("corsproxy.yaml").read_text())
-    return copy
-
-
-@pytest.fixture
-def demonstration(running: Processes, rules: Path) -> Process:
-    process = running.python("-m", "corsproxy", "demo", "-c", rules)
+def start(processes: Processes, folder: Path) -> tuple[Process, Path]:
+    """Start a demonstration with a copy of its rules in the folder."""
+    rules = folder / "rules.yaml"
+    rules.write_text(files("corsproxy.demo").joinpath("corsproxy.yaml").read_text())
+    process = processes.python("-m", "corsproxy", "demo", "-c", rules)
     process.wait_for_text("Ctrl-C stops everything.")
-    return process
+    return process, rules
+
+
+@pytest.fixture(scope="module")
+def demonstration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """One for all tests that change nothing."""
+    folder = tmp_path_factory.mktemp("demonstration")
+    processes = Processes(folder)
+    yield start(processes, folder)[0]
+    processes.end_all()
 
 
 def addresses(demonstration: Process) -> tuple[str, str]:
@@ -153,8 +156,9 @@ def widen(rules: Path, listed: str, stranger: str) -> str:
 
 
 async def test_edited_rules_hold_for_the_next_request(
-    page: Shown, demonstration: Process, rules: Path
+    page: Shown, running: Processes, tmp_path: Path
 ) -> None:
+    demonstration, rules = await asyncio.to_thread(start, running, tmp_path)
     listed, stranger = addresses(demonstration)
     await page.page.goto(listed)
     await page.settled()
@@ -185,13 +189,15 @@ async def test_the_console_holds_only_what_the_cards_show_and_nobody_else_is_ask
     assert page.asked == {"http://localhost", "http://127.0.0.1"}
 
 
-@pytest.mark.parametrize("width", [320, 390, 768, 1280])
-async def test_nothing_sticks_out_at_any_width(page: Shown, demonstration: Process, width: int) -> None:
-    await page.page.set_viewport_size({"width": width, "height": 800})
+async def test_nothing_sticks_out_at_any_width(page: Shown, demonstration: Process) -> None:
     await page.page.goto(addresses(demonstration)[0])
     await page.settled()
     await page.page.click("summary")
-    assert await page.page.evaluate("document.documentElement.scrollWidth") == width
+    found = {}
+    for width in (320, 390, 768, 1280):
+        await page.page.set_viewport_size({"width": width, "height": 800})
+        found[width] = await page.page.evaluate("document.documentElement.scrollWidth")
+    assert found == {320: 320, 390: 390, 768: 768, 1280: 1280}
 
 
 async def test_it_can_be_used_without_eyes_or_mouse(page: Shown, demonstration: Process) -> None:
