@@ -8,6 +8,7 @@ table. Nothing here knows how the proxy or Chromium work.
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from itertools import product
 from urllib.parse import urlsplit
 
 from corsproxy.cors.vocabulary import Action
@@ -16,7 +17,7 @@ from tests.browser.site import RULE_NAMES, Site
 from tests.cors.browser import cors_check, preflight_check
 from tests.cors.oracle import Fields, Request, Verdict, judge
 
-__all__ = ["Cell", "Outcome", "cells", "origin_of", "predicted", "received_fields"]
+__all__ = ["KINDS", "Cell", "Outcome", "cells", "origin_of", "predicted", "received_fields"]
 
 KINDS = (
     "200",
@@ -112,18 +113,16 @@ def cells(site: Site, page: str) -> Iterator[Cell]:
     columns += [(attempt, kind) for attempt in PREFLIGHTED for kind in KINDS_AFTER_PREFLIGHT]
     columns += [(attempt, kind) for attempt in UPLOADS for kind in ("200", "dead")]
     columns += [(Attempt("eventsource", way="eventsource"), kind) for kind in ("sse", "500", "dead")]
-    if page in {"wildcard", "lookalike"}:  # only who they are is new
-        columns = [
-            (attempt, kind) for attempt, kind in columns if kind in {"200", "cors-once", "sse", "dead"}
-        ]
+    narrow = [(attempt, kind) for attempt, kind in columns if kind in {"200", "cors-once", "sse", "dead"}]
     for rule in RULE_NAMES:
-        for attempt, kind in columns:
-            for credentials in ("omit", "include"):
-                yield cell(site, page, rule, kind, attempt, credentials)
+        # Of some pages only who they are is new, of some rules only whom they let in.
+        is_narrow = page in {"wildcard", "lookalike"} or rule in {"null", "unchecked"}
+        for (attempt, kind), credentials in product(narrow if is_narrow else columns, ("omit", "include")):
+            yield cell(site, page, rule, kind, attempt, credentials)
         for kind in ("ws", "dead"):
             yield cell(site, page, rule, kind, Attempt("websocket", way="websocket"), "include")
         for attempt in SIMPLE[:3]:
-            yield replace(cell(site, page, rule, "200", attempt, "include", "no-cors"), mode="no-cors")
+            yield replace(cell(site, page, rule, "200", attempt, "include", "-no-cors"), mode="no-cors")
 
 
 def cell(

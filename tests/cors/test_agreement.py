@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Mapping
+from itertools import product
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corsproxy.cors.policy import Decision, Policy
-from corsproxy.cors.rule import Rule
+from corsproxy.cors.rule import Origins, Rule
 from corsproxy.cors.vocabulary import Action, Kind, Reason
 from tests.cors.browser import preflight_check
 from tests.cors.drawn import public_origins, requests, rule_sets
@@ -84,6 +86,39 @@ def test_the_policy_agrees_with_the_oracle(
         assert (decision.would is None) == (verdict.would is None), request
         if decision.would is not None and verdict.would is not None:
             assert differences(seen(decision.would, request), expected(verdict.would)) == {}, request
+
+
+PATTERNS = {
+    "exact": Origins(exact=("https://app.example.com",)),
+    "any sub-domain": Origins(wildcards=("https://*.example.com",)),
+    "inside a label": Origins(wildcards=("https://a*p.example.com",)),
+    "any port": Origins(wildcards=("https://app.example.com:*",)),
+    "a regular expression": Origins(regexes=(r"https://[a-z]+\.example\.com",)),
+    "two that share a suffix": Origins(wildcards=("https://*.p.example.com", "https://*.example.com")),
+    "null": Origins(null=True),
+}
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_no_hostile_byte_gets_in_anywhere(pattern: str) -> None:
+    """Every byte, put into every place of an allowed origin or in place of what is there, is judged as the oracle does."""
+    rule = Rule(
+        name="r", place="f:1", paths=("/**",), origins=PATTERNS[pattern], allow_credentials=pattern != "null"
+    )
+    policy = Policy.compile((rule,), ())
+    allowed = b"null" if pattern == "null" else b"https://app.example.com"
+    let_in = set()
+    for at, byte in product(range(len(allowed) + 1), range(1, 256)):
+        for origin in (
+            allowed[:at] + bytes([byte]) + allowed[at:],
+            allowed[:at] + bytes([byte]) + allowed[at + 1 :],
+        ):
+            request = Request(origin=origin)
+            decision = policy.decide(request, b"https", b"proxy.example")
+            assert differences(seen(decision, request), expected(judge((rule,), (), request))) == {}, origin
+            if decision.reason is Reason.ORIGIN_ALLOWED:
+                let_in.add(origin)
+    assert all(re.fullmatch(rb"null|https://[a-z0-9_.-]+\.example\.com", origin) for origin in let_in)
 
 
 def differences(one: dict[str, object], other: dict[str, object]) -> dict[str, tuple[object, object]]:
