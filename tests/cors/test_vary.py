@@ -1,0 +1,44 @@
+"""Vary: one name more, and nothing lost (cors.md 17)."""
+
+import pytest
+
+from corsproxy.cors.vary import merge_vary
+
+
+@pytest.mark.parametrize(
+    ("values", "merged"),
+    [
+        ([], b"Origin"),
+        ([b""], b"Origin"),
+        ([b"Accept-Encoding"], b"Accept-Encoding, Origin"),
+        ([b"Accept-Encoding", b"Cookie"], b"Accept-Encoding, Cookie, Origin"),
+        ([b"accept-encoding,Accept-Encoding , Cookie"], b"accept-encoding, Cookie, Origin"),
+        ([b"Accept-Encoding", b"ACCEPT-ENCODING"], b"Accept-Encoding, Origin"),
+        ([b" , Cookie,,"], b"Cookie, Origin"),
+        ([b"Original"], b"Original, Origin"),
+        ([b"Origin", b"origin"], b"Origin"),
+        ([b"origin, Cookie, ORIGIN"], b"origin, Cookie"),
+    ],
+)
+def test_origin_is_named_once(values: list[bytes], merged: bytes) -> None:
+    assert merge_vary(values) == merged
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [b"Origin"],
+        [b"origin"],
+        [b"Cookie, ORIGIN"],
+        [b"Cookie", b"Origin"],
+        [b"*"],
+        [b"Cookie", b"*"],
+        [b"Origin, *"],
+    ],
+)
+def test_lines_that_say_it_already_stay_as_they_are(values: list[bytes]) -> None:
+    assert merge_vary(values) is None
+
+
+def test_another_name() -> None:
+    assert merge_vary([b"Origin"], b"Accept") == b"Origin, Accept"
