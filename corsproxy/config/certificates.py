@@ -4,6 +4,7 @@ Laws: files only; no connection is made here. OpenSSL itself is the judge, and w
 into words.
 """
 
+import re
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -37,7 +38,7 @@ def _fault(load: Callable[[], object]) -> str:
     try:
         load()
     except (OSError, ValueError) as fault:
-        # OpenSSL's reason is a constant's name: KEY_VALUES_MISMATCH.
-        reason = getattr(fault, "reason", None) or getattr(fault, "strerror", None) or str(fault)
-        return str(reason).replace("_", " ").lower() or "it is not PEM"
+        # "[SSL: KEY_VALUES_MISMATCH] key values mismatch (_ssl.c:3900)", or just "[SSL] PEM lib (_ssl.c:3900)"
+        said = getattr(fault, "strerror", None) or str(fault)
+        return re.sub(r"\[[^\]]*\] *| *\(_?ssl\.c:\d+\)", "", said) or "it is not PEM"
     return ""

@@ -118,6 +118,7 @@ class _Reading:
             if key.kind != "scalar":
                 self._add_at(key, path, "A key must be a name.", fix="write name: value")
             elif key.text == "<<" and key.is_plain:
+                self._document.unread.add((*path, "<<"))
                 fix = "put shared keys of rules into defaults:, or repeat them"
                 self._add_at(key, (*path, "<<"), "The merge key << is not read here.", fix=fix)
             elif key.text in first:

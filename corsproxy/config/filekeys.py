@@ -153,6 +153,7 @@ class FileKeys(Section):
         "Rule keys that hold for every rule which does not write them itself.", default=Defaults()
     )
     rules: Annotated[list[RuleKeys], Field(min_length=1)] = described(
-        "In order; the first whose path and host match decides."
+        "In order; the first whose path and host match decides.",
+        [[{"path": "/**", "allow_origins": ["https://app.example.com"]}]],
     )
     tests: list[PolicyTest] = described("The policy's own unit tests, run before every load.", default=[])

@@ -174,8 +174,8 @@ def hint(path: KeyPath, name: str) -> tuple[str, str]:
         return "", f"write {spelled}"
     foreign = _FOREIGN.get(_plain(name))
     if foreign is not None:
-        return f"It is the name of {foreign.tool}.", foreign.fix
-    if (elsewhere := _elsewhere(name)) is not None:
+        return f"The name comes from {foreign.tool}.", foreign.fix
+    if path[:1] != ("tests",) and (elsewhere := _elsewhere(name)) is not None:
         return "", elsewhere
     near = difflib.get_close_matches(name.lower(), here, n=1, cutoff=0.65)
     if near:

@@ -66,9 +66,17 @@ def _with_references(node: Any) -> Any:
         for key, value in node.items()
     }
     choices = walked.get("enum", [walked["const"]] if "const" in walked else None)
-    if walked.get("type") in _TYPED or choices is not None:
+    if walked.get("type") in _TYPED or choices is not None or "pattern" in walked:
         about = {
             key: walked.pop(key) for key in ("description", "default", "examples", "title") if key in walked
         }
         return {**about, "anyOf": [walked, {"$ref": "#/$defs/Reference"}]}
+    if "anyOf" in walked:
+        walked["anyOf"] = _flattened(walked["anyOf"])
     return walked
+
+
+def _flattened(alternatives: list[Any]) -> list[Any]:
+    """Lift alternatives of alternatives, each once."""
+    lifted = [inner for one in alternatives for inner in (one["anyOf"] if set(one) == {"anyOf"} else [one])]
+    return [one for at, one in enumerate(lifted) if one not in lifted[:at]]

@@ -63,10 +63,11 @@ def _study(found: Iterable[Template], matcher: OriginMatcher) -> Study:
         if not let_in:
             continue
         matches = True
-        let_in += [origin for text in _bent(_spelled(let_in[0])) if (origin := _admitted(text, matcher))]
+        meant = min(let_in, key=lambda origin: len(_spelled(origin)))
+        let_in += [origin for text in _bent(_spelled(meant)) if (origin := _admitted(text, matcher))]
         insecure = insecure or next((_spelled(origin) for origin in let_in if _is_insecure(origin)), "")
-        for other in sorted(let_in[1:], key=lambda origin: b"evil" not in origin.host):
-            look_alike = _compare(let_in[0], other)
+        for other in sorted(let_in, key=lambda origin: (b"." not in origin.host, b"evil" not in origin.host)):
+            look_alike = _compare(meant, other)
             if look_alike is not None:
                 return Study(look_alike, insecure, matches)
     return Study(None, insecure, matches)

@@ -5,6 +5,7 @@ rest of the rule (credentials, the dangerous keys) is kept as facts and judged f
 is repaired: the value to write is offered.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -34,7 +35,6 @@ class OriginList:
     insecure: list[tuple[KeyPath, str]] = field(default_factory=list)
     below_suffix: list[tuple[KeyPath, str, str]] = field(default_factory=list)
 
-    @property
     def origins(self) -> Origins:
         """The origins as the policy takes them."""
         return Origins(
@@ -111,12 +111,13 @@ def _regex(pattern: str, path: KeyPath, found: OriginList, findings: Findings) -
     try:
         study = of_regex(pattern)
     except UnsupportedSyntax as fault:
-        what = f"{fault} is not supported yet in a regular expression for origins."
+        what = f"This has {fault}, which is not supported yet in a regular expression for origins."
         why = "what cannot be taken apart cannot be tried for look-alikes."
         fix = r"use literals, \., sets, groups, | and * + ? {n,m}"
         findings.refuse(path, what, why=why, fix=fix, code=Code.REGEX)
     except ValueError as fault:
-        findings.refuse(path, f"This is {fault}.", fix="mend the expression (RE2 syntax)", code=Code.REGEX)
+        said = re.sub(r"b'(.*)'$", r"\1", str(fault)).replace(f"(?:{pattern})", pattern)
+        findings.refuse(path, f"This is {said}.", fix="mend the expression (RE2 syntax)", code=Code.REGEX)
     else:
         if not study.matches:
             what = "This expression matches no origin that a browser sends."
@@ -170,9 +171,13 @@ def judge_origins(found: OriginList, rule: MergedRule, findings: Findings) -> No
     """Judge a list in the light of the rule's credentials and dangerous keys."""
     credentials = bool(rule.value("allow_credentials"))
     if credentials and found.any_at is not None:
+        path = rule.path("allow_credentials")
+        is_inherited = path[0] == "defaults" and found.any_at[0] == "rules"
         findings.refuse(
-            rule.path("allow_credentials"),
-            'true cannot stand beside allow_origins: ["*"].',
+            found.any_at if is_inherited else path,
+            '"*" cannot stand beside allow_credentials: true of defaults.'
+            if is_inherited
+            else 'true cannot stand beside allow_origins: ["*"].',
             why="any site could then read answers made with the visitor's cookies.",
             fix="list the origins you trust, or remove allow_credentials",
             code=Code.ORIGIN_ANY,

@@ -39,6 +39,12 @@ def parse_duration(value: object) -> float:
     seconds: float
     if isinstance(value, str):
         found = _DURATION.fullmatch(value)
+        if found is None and value.isascii() and value.isdigit():
+            raise _wrong(
+                "duration",
+                f'"{value}" is text; this is a number of seconds.',
+                f"write {value}, without quotes",
+            )
         if found is None:
             raise _wrong(
                 "duration",
@@ -87,6 +93,8 @@ def _nearby_size(value: str) -> str:
 def _parse_age(value: object) -> int:
     if value == -1 and not isinstance(value, bool):
         return -1
+    if isinstance(value, (int, float)) and value < 0:
+        raise _wrong("max_age", f"{_show(value)} is not an age.", "write 10m, 0 to keep nothing, or -1")
     seconds = parse_duration(value)
     if seconds != int(seconds):
         raise _wrong("max_age", f"{_show(value)} is not a whole number of seconds.", "write 10m or 600")

@@ -194,7 +194,7 @@ DeniedReason = Literal[
 class Denied(Section):
     """The page may not read the answer, and why."""
 
-    denied: DeniedReason = described("The reason code of the refusal.")
+    denied: DeniedReason = described("The reason code of the refusal.", ["origin_not_allowed"])
 
 
 class PolicyTest(Section):
@@ -203,7 +203,9 @@ class PolicyTest(Section):
     name: Text | None = described(
         "What the test is about, in words.", ["the app may send a token"], default=None
     )
-    request: RequestKeys = described("The request to judge.")
+    request: RequestKeys = described(
+        "The request to judge.", [{"origin": "https://app.example.com", "path": "/api/users"}]
+    )
     expect: Annotated[
         Annotated[Literal["allowed"], Tag("text")] | Annotated[Denied, Tag("mapping")],
         text_or("mapping", dict),

@@ -32,6 +32,8 @@ _DANGEROUS = {
     "dangerously_allow_insecure_origins": "whoever is on the visitor's network can act as an http:// page.",
     "dangerously_allow_public_suffix": "anyone can register a name below a public suffix.",
 }
+# What Flask-CORS and others take for a path; here it would match next to nothing.
+_REGEX_PATH = re.compile(r"\.[*+]|^\^|\$$")
 _HOST = re.compile(r"(?!.*[.-]{2,}$)[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.]+\]")
 
 
@@ -93,7 +95,7 @@ class _RuleReader:
     def __init__(self, document: Document, findings: Findings) -> None:
         self._document = document
         self._findings = findings
-        self._lists: dict[KeyPath, OriginList] = {}
+        self._lists: dict[KeyPath, tuple[OriginList, Origins]] = {}
 
     def rule(self, rule: MergedRule) -> Rule:
         findings = self._findings
@@ -160,6 +162,8 @@ class _RuleReader:
         paths: list[str] = [written] if is_one else written
         for at, path in enumerate(paths):
             faults = path_faults(path)
+            if not faults and _REGEX_PATH.search(path):
+                faults = ("is no regular expression: * and ** stand for what is open",)
             if faults:
                 here = rule.path("path") if is_one else (*rule.path("path"), at)
                 what = f'"{path}" cannot match as meant: a path {"; it ".join(faults)}.'
@@ -193,13 +197,16 @@ class _RuleReader:
                 )
             return Origins()
         if path not in self._lists:
-            self._lists[path] = read_origins(entries, path, self._findings)
-        judge_origins(self._lists[path], rule, self._findings)
-        return self._lists[path].origins
+            found = read_origins(entries, path, self._findings)
+            self._lists[path] = found, found.origins()
+        found, origins = self._lists[path]
+        judge_origins(found, rule, self._findings)
+        return origins
 
     def _was_unread(self, rule: MergedRule, key: str) -> bool:
-        at = (*self._document.original(rule.place), key)
-        return at in self._document.unread or ("defaults", key) in self._document.unread
+        unread = self._document.unread
+        at = self._document.original(rule.place)
+        return not unread.isdisjoint({(*at, key), (*at, "<<"), ("defaults", key), ("defaults", "<<")})
 
     def _cookies(self, rule: MergedRule, *, credentials: bool) -> Cookies | None:
         cookies = rule.value("cookies")
@@ -215,4 +222,5 @@ def _meant_path(path: str) -> str:
     meant = re.sub(r"/?\.\*(?=$|/)", "/**", meant)
     meant = re.sub(r"(?<=[^/])\*\*", "*/**", meant) if re.search(r"[^/]\*\*", meant) else meant
     meant = meant if meant.startswith("/") else f"/{meant}"
+    meant = meant or "/"
     return meant if not path_faults(meant) and meant != path else "it as in /api/** or /api/*/logo"

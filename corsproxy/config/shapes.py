@@ -20,6 +20,11 @@ from corsproxy.config.problem import Code, KeyPath
 __all__ = ["read_shapes", "show"]
 
 _ROUNDS = 8
+# For required keys that could not be read, so that the rest can be checked; nothing is served with them.
+_STAND_INS: Mapping[str, object] = {
+    "upstream": "http://127.0.0.1:80",
+    "rules": [{"path": "/**", "allow_origins": []}],
+}
 
 
 def read_shapes(document: Document, findings: Findings) -> FileKeys | None:
@@ -30,6 +35,8 @@ def read_shapes(document: Document, findings: Findings) -> FileKeys | None:
         findings.refuse((), what, fix="begin with upstream: and rules:", code=Code.WRONG_TYPE)
         return None
     told = _odd_scalars(document, findings)
+    document.unread |= told
+    values = _without(values, told, document)
     for attempt in range(_ROUNDS):
         try:
             return FileKeys.model_validate(values)
@@ -37,27 +44,33 @@ def read_shapes(document: Document, findings: Findings) -> FileKeys | None:
             broken: set[KeyPath] = set()
             for error in fault.errors(include_url=False):
                 path = _path(error["loc"], values)
-                if attempt == 0 and path not in told:
+                original = document.original(path)
+                if attempt == 0 and original not in told and not _is_emptied(error, original, document):
                     _tell(error, path, findings)
-                broken.add(_culprit(error, path))
-                document.unread.add(document.original(path))
-            values = _without(values, broken, document)
-            if not isinstance(values, dict):
-                return None
+                document.unread.add(original)
+                broken.add(path[:-1] if error["type"] == "missing" and len(path) > 1 else path)
+            values = {**_STAND_INS, **_without(values, broken, document)}
     return None
+
+
+def _is_emptied(error: ErrorDetails, path: KeyPath, document: Document) -> bool:
+    """Tell whether a list is only empty because none of its items could be read."""
+    return error["type"] == "too_short" and path in document.kept
 
 
 def _odd_scalars(document: Document, findings: Findings) -> set[KeyPath]:
     """Refuse YAML's guesses and values left out; return the paths that have been told about."""
     for path, guess in document.guesses.items():
-        is_boolean = "boolean" in guess.meaning
-        word = "true" if "true" in guess.meaning else "false"
+        fix = f'if text is meant, quote it: "{guess.text}"'
+        if "boolean" in guess.meaning:
+            word = "true" if "true" in guess.meaning else "false"
+            fix = f'write {word}, or "{guess.text}" if text is meant'
+        elif "number" in guess.meaning:
+            fix = f'write a plain decimal number, or "{guess.text}" if text is meant'
         findings.refuse(
             path,
             f"{guess.text} means different things to different YAML readers: text, or {guess.meaning}.",
-            fix=f'write {word}, or "{guess.text}" if text is meant'
-            if is_boolean
-            else f'if text is meant, quote it: "{guess.text}"',
+            fix=fix,
             code=Code.YAML_GUESS,
         )
     for path in document.empty:
@@ -84,11 +97,6 @@ def _path(location: tuple[int | str, ...], values: object) -> KeyPath:
         elif isinstance(values, list) and isinstance(key, int) and key < len(values):
             values, path = values[key], (*path, key)
     return path
-
-
-def _culprit(error: ErrorDetails, path: KeyPath) -> KeyPath:
-    """Return what has to be left out for the rest to be readable."""
-    return path[:-1] if error["type"] == "missing" else path
 
 
 def _without(values: Any, broken: set[KeyPath], document: Document, here: KeyPath = ()) -> Any:
@@ -175,12 +183,16 @@ def _quoted(item: str) -> str:
 
 
 def _mapping(value: object, _: Mapping[str, Any]) -> _Words:
-    return _Words(f"{show(value)} stands where a mapping of keys is due.", "write key: value")
+    return _Words(f"{show(value)} stands where a mapping of keys is due.", "")
+
+
+# What stands beside the one word of a choice that has other forms.
+_BESIDE = {"auto": "auto or a number", "allowed": "allowed, or {denied: origin_not_allowed}"}
 
 
 def _choice(value: object, context: Mapping[str, Any]) -> _Words:
     expected = str(context["expected"]).replace("'", "")
-    fix = f"write {expected}"
+    fix = f"write {_BESIDE.get(expected, expected)}"
     if isinstance(value, str) and value.lower() in expected.replace(",", " ").split():
         fix = f"write {value.lower()}, without quotes"
     elif isinstance(value, str) and value.isascii() and value.isdigit():
@@ -202,6 +214,10 @@ def _empty(_: object, __: Mapping[str, Any]) -> _Words:
     return _Words("This is empty.", "give it a value, or remove the key", Code.EMPTY_VALUE)
 
 
+def _empty_list(_: object, __: Mapping[str, Any]) -> _Words:
+    return _Words("This list is empty.", "write at least one item", Code.EMPTY_VALUE)
+
+
 def _name(value: object, _: Mapping[str, Any]) -> _Words:
     return _Words(
         f"{show(value)} cannot be a rule's name.",
@@ -216,7 +232,7 @@ def _own(_: object, context: Mapping[str, Any]) -> _Words:
 
 def _neither(wanted: str) -> Callable[[object, Mapping[str, Any]], _Words]:
     def words(value: object, _: Mapping[str, Any]) -> _Words:
-        return _Words(f"{show(value)} stands where {wanted} is due.", f"write {wanted}")
+        return _Words(f"{show(value)} stands where {wanted} is due.", "")
 
     return words
 
@@ -233,7 +249,7 @@ _WORDS: Mapping[str, Callable[[object, Mapping[str, Any]], _Words]] = {
     "greater_than_equal": _too_small,
     "less_than_equal": _too_large,
     "string_too_short": _empty,
-    "too_short": _empty,
+    "too_short": _empty_list,
     "string_pattern_mismatch": _name,
     "duration": _own,
     "size": _own,
@@ -247,13 +263,33 @@ _WORDS: Mapping[str, Callable[[object, Mapping[str, Any]], _Words]] = {
 def _tell(error: ErrorDetails, path: KeyPath, findings: Findings) -> None:
     kind, name = error["type"], path[-1] if path else ""
     if kind == "missing":
-        section = section_of(path[:-1])
-        examples = section.model_fields[str(name)].examples if section else None
-        example = examples[0] if examples and isinstance(examples[0], str) else "..."
-        findings.refuse(path, f"{name} is missing.", fix=f"write {name}: {example}", code=Code.MISSING_KEY)
+        findings.refuse(
+            path, f"{name} is missing.", fix=f"write {name}: {_example(path)}", code=Code.MISSING_KEY
+        )
     elif kind == "extra_forbidden":
         what, fix = hint(path[:-1], str(name))
         findings.refuse(path, f"There is no key {name} here. {what}".rstrip(), fix=fix, code=Code.UNKNOWN_KEY)
     else:
         words = _WORDS[kind](error["input"], error.get("ctx", {}))
-        findings.refuse(path, words.what, why=words.why, fix=words.fix, code=words.code)
+        fix = words.fix or f"write it as in {_example(path)}"
+        findings.refuse(path, words.what, why=words.why, fix=fix, code=words.code)
+
+
+def _example(path: KeyPath) -> str:
+    """Write the documented example of a key, or of an item of its list, as YAML."""
+    keys = [at for at, key in enumerate(path) if isinstance(key, str)]
+    section = section_of(path[: keys[-1]]) if keys else None
+    field = section.model_fields.get(str(path[keys[-1]])) if section else None
+    if field is None or not field.examples:
+        return "key: value"
+    example = field.examples[0]
+    is_item = isinstance(path[-1], int) and isinstance(example, list)
+    return _yaml(example[0] if is_item else example)
+
+
+def _yaml(value: object) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_yaml(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_yaml, value)) + "]"
+    return _quoted(value) if isinstance(value, str) else show(value)

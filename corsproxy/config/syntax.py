@@ -28,6 +28,10 @@ _MESSAGES = {
         "This colon begins a mapping where none can begin.",
         'quote a value that holds ": ", and check the indentation of this line and the one above',
     ),
+    "block sequence entries are not allowed": (
+        "A list cannot begin on the line of its key.",
+        'begin it on the next line with "- ", or write [item, item]',
+    ),
     "unknown escape character": (
         "Between double quotes a backslash begins an escape, and this one does not exist.",
         "use single quotes, which keep backslashes: '…'",
