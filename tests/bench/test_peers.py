@@ -7,7 +7,7 @@ import pytest
 
 from bench import policy
 from bench.peers import ALL, BY_NAME
-from bench.peers.peer import Place, takes_part
+from bench.peers.peer import Peer, Place, takes_part
 from bench.workloads import ALL as WORKLOADS
 from corsproxy.config.load import load
 
@@ -44,11 +44,9 @@ def test_who_takes_part(peer: str, workloads: list[str]) -> None:
 
 
 @pytest.mark.parametrize("peer", ALL, ids=lambda peer: peer.name)
-def test_everyone_says_how_it_differs(peer: object) -> None:
-    assert all(
-        sentence.strip(".") == sentence != "" for sentence in BY_NAME[getattr(peer, "name", "")].differences
-    )
-    assert BY_NAME[getattr(peer, "name", "")].differences
+def test_everyone_says_how_it_differs(peer: Peer) -> None:
+    assert peer.differences
+    assert all(sentence.strip(". ") == sentence != "" for sentence in peer.differences)
 
 
 @pytest.mark.parametrize(
