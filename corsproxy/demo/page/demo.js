@@ -78,7 +78,8 @@ function show(panel, experiment, asker, outcome) {
   put(panel.querySelector(".reached"), outcome.seen.join(", ") || "nothing");
   showFields(panel.querySelector(".fields"), outcome);
   panel.querySelector(".answered").hidden = !outcome.answer;
-  put(panel.querySelector(".answer"), outcome.answer.trim().slice(0, 600));
+  // A space after each comma of compact JSON, so that lines break between members and not within words.
+  put(panel.querySelector(".answer"), outcome.answer.trim().slice(0, 600).replace(/,(?=["{])/g, ", "));
 }
 
 function showFields(cell, { read, fields }) {
