@@ -5,18 +5,21 @@ may be given. What was refused is printed to standard error, exit status 2, and 
 """
 
 import asyncio
-import functools
 import os
 import signal
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 import corsproxy
 from corsproxy.cli.loop import loop_factory
+from corsproxy.config.addresses import BadAddress, read_endpoint
 from corsproxy.config.child import Flags, load_in_child, load_in_child_blocking
 from corsproxy.config.problem import ConfigError
+from corsproxy.config.settings import Admin, Settings
 from corsproxy.config.source import locate
 from corsproxy.proxy.sockets import ListenError
 from corsproxy.service.crew import StartError
@@ -70,6 +73,7 @@ Environment:
 @click.option("--allow-header", "headers", metavar="NAME", multiple=True, help="May be sent.  [repeatable]")
 @click.option("--allow-method", "methods", metavar="METHOD", multiple=True, help="May be used.  [repeatable]")
 @click.option("--listen", metavar="ADDRESS", multiple=True, help="host:port or unix:/path.  [repeatable]")
+@click.option("--admin", metavar="ADDRESS", help="Health and metrics, or off. Default: 127.0.0.1:9901.")
 def run(
     *,
     config: str | None,
@@ -79,6 +83,7 @@ def run(
     headers: tuple[str, ...],
     methods: tuple[str, ...],
     listen: tuple[str, ...],
+    admin: str | None,
 ) -> None:
     """Stand in front of the backend and speak CORS for it.
 
@@ -89,6 +94,7 @@ def run(
         "--allow-header": headers,
         "--allow-method": methods,
         "--listen": listen,
+        "--admin": admin,
     }
     _refuse_mixtures(config, upstream, origins, [name for name, given in rest.items() if given])
     # Until the service minds it; else one that comes while the configuration is read would end us.
@@ -103,9 +109,10 @@ def run(
                 allow_methods=methods,
                 listen=listen,
             )
-            _run(flags, None)
+            pages = _admin_pages(admin)
+            _run(flags, None, lambda loaded: replace(loaded, admin=pages))
         else:
-            _run(locate(config, os.environ), upstream)
+            _run(locate(config, os.environ), upstream, lambda loaded: loaded)
     except ConfigError as refused:
         count = len(refused.problems)
         _end(f"{refused}\n\n{count} problem{'' if count == 1 else 's'}; nothing was started.")
@@ -113,16 +120,30 @@ def run(
         _end(f"corsproxy: {refused}")
 
 
-def _run(source: Path | Flags, upstream: str | None) -> None:
+def _run(source: Path | Flags, upstream: str | None, amend: Callable[[Settings], Settings]) -> None:
+    async def load() -> Settings:
+        return amend(await load_in_child(source, os.environ, upstream=upstream))
+
     factory = loop_factory(os.environ)
     plan = Plan(
-        settings=load_in_child_blocking(source, os.environ, upstream=upstream),
-        load=functools.partial(load_in_child, source, os.environ, upstream=upstream),
+        settings=amend(load_in_child_blocking(source, os.environ, upstream=upstream)),
+        load=load,
         watched=source if isinstance(source, Path) else None,
         worker_command=_worker_command(),
     )
     with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(serve(plan))
+
+
+def _admin_pages(address: str | None) -> Admin | None:
+    if address == "off":
+        return None
+    try:
+        return Admin() if address is None else Admin(endpoint=read_endpoint(address))
+    except BadAddress as bad:
+        raise click.UsageError(
+            f"--admin: {bad.what} Fix: write host:port, such as 127.0.0.1:9901, or off."
+        ) from bad
 
 
 def _refuse_mixtures(

@@ -6,7 +6,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,12 +106,11 @@ async def launch(
     admin: Endpoint | None = None,
     environ: Mapping[str, str] | None = None,
     cwd: Path = ROOT,
+    command: Sequence[str | Path] = (sys.executable, "-m", "corsproxy"),
 ) -> AsyncIterator[Program]:
-    """Start `python -m corsproxy run` with these arguments; killed at the end if it still runs."""
+    """Start `corsproxy run` with these arguments; killed at the end if it still runs."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "corsproxy",
+        *map(str, command),
         "run",
         *map(str, arguments),
         stdin=asyncio.subprocess.DEVNULL,
