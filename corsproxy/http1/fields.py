@@ -8,7 +8,17 @@ the names below. Everything else travels on as the bytes that came. Measured on 
 import re
 from itertools import product
 
-__all__ = ["HOP_BY_HOP", "REQUEST_PREFIXES", "RESPONSE_PREFIXES", "TOKEN", "elements", "prefixes"]
+__all__ = ["HOP_BY_HOP", "REQUEST_PREFIXES", "RESPONSE_PREFIXES", "SILENT", "TOKEN", "elements", "prefixes"]
+
+
+class _Silent:
+    """A protocol without callbacks; to say None is cheaper than to lack them, once for each parser."""
+
+    on_message_begin = on_url = on_status = on_header = on_headers_complete = None
+    on_body = on_message_complete = on_chunk_header = on_chunk_complete = None
+
+
+SILENT = _Silent()
 
 # RFC 9110 §5.6.2
 TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")

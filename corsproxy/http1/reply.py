@@ -9,22 +9,19 @@ from http import HTTPStatus
 
 __all__ = ["answer", "phrase", "problem"]
 
-_EXTRA_PHRASES = {508: "Loop Detected", 421: "Misdirected Request"}
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
+_STATUS_LINES = {status: b"HTTP/1.1 %d %b\r\n" % (status, text.encode()) for status, text in _PHRASES.items()}
 
 
 def phrase(status: int) -> str:
     """Return the reason phrase of a status code."""
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return _EXTRA_PHRASES.get(status, "Error")
+    return _PHRASES.get(status, "Error")
 
 
 def answer(status: int, lines: bytes, *, date: bytes, close: bool) -> bytes:
     """Return a whole response without content; `lines` are ready field lines, each with its CRLF."""
-    return b"HTTP/1.1 %d %b\r\n%bDate: %b\r\n%b%b\r\n" % (
-        status,
-        phrase(status).encode(),
+    return b"%b%bDate: %b\r\n%b%b\r\n" % (
+        _STATUS_LINES[status],
         lines,
         date,
         b"" if status == 204 else b"Content-Length: 0\r\n",
@@ -60,7 +57,7 @@ def problem(
         }
     ).encode()
     head = (
-        b"HTTP/1.1 %d %b\r\n"
+        b"%b"
         b"Content-Type: application/problem+json\r\n"
         b"Content-Length: %d\r\n"
         b"Cache-Control: no-store\r\n"
@@ -68,8 +65,7 @@ def problem(
         b"Date: %b\r\n"
         b"%b%b\r\n"
     ) % (
-        status,
-        phrase(status).encode(),
+        _STATUS_LINES[status],
         len(body),
         proxy_error.encode(),
         code.encode(),

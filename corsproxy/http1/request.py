@@ -12,7 +12,7 @@ from collections.abc import Callable
 from httptools import HttpParserError, HttpParserInvalidMethodError, HttpParserUpgrade, HttpRequestParser
 
 from corsproxy.http1.faults import BadRequest
-from corsproxy.http1.fields import HOP_BY_HOP, REQUEST_PREFIXES, TOKEN, elements, prefixes
+from corsproxy.http1.fields import HOP_BY_HOP, REQUEST_PREFIXES, SILENT, TOKEN, elements, prefixes
 from corsproxy.http1.framing import CHUNKED, content_length
 from corsproxy.http1.target import check_host, split_absolute
 
@@ -25,10 +25,9 @@ _NOT_HOP_BY_HOP = frozenset(
 _WEBSOCKET_KEY = re.compile(rb"[A-Za-z0-9+/]{22}==")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:+/=-]{1,128}")
 _START_LINE = re.compile(rb"([!-~]+) [!-~\x80-\xff]+ HTTP/([0-9.]+)")
-_UNDERSCORED_NAME = re.compile(rb"\n[!#$%&'*+.^`|~0-9A-Za-z-]*_").search
+# TE, whose name is too short for a prefix, and names with an underscore.
+_ODD_NAME = re.compile(rb"\n(?:[Tt][Ee]:|[!#$%&'*+.^`|~0-9A-Za-z-]*_)").search
 _CODING = re.compile(rb"\r\n(?i:transfer-encoding):[ \t]*([0-9A-Za-z_-]+)[ \t]*(?=\r\n)")
-# What `no callback at all` looks like to httptools.
-_SILENT = object()
 
 
 class RequestHead:
@@ -75,7 +74,7 @@ class RequestReader:
 
     def __init__(self, count_limit: int) -> None:
         self._count_limit = count_limit
-        self._judge = HttpRequestParser(_SILENT)
+        self._judge = HttpRequestParser(SILENT)
 
     def read(self, raw: bytes) -> RequestHead:
         """Read `raw`, one whole head with its empty line; raise BadRequest where it must be refused."""
@@ -91,9 +90,8 @@ class RequestReader:
             note = note_of(line[:5])
             if note is not None:
                 note(head, line)
-        if b"\nte:" in raw or b"\nTE:" in raw or b"\nTe:" in raw or b"\ntE:" in raw:
+        if _ODD_NAME(raw) is not None:
             _drop(head, b"te")
-        if _UNDERSCORED_NAME(raw) is not None:
             _drop_underscored(head)
         if head.connection:
             _end_hop_by_hop(head)
@@ -101,7 +99,7 @@ class RequestReader:
             raise BadRequest("there is no Host field")
         if head.length or head.upgrade:
             # This parser now waits for a body that it will never be shown.
-            self._judge = HttpRequestParser(_SILENT)
+            self._judge = HttpRequestParser(SILENT)
         if head.length == CHUNKED and head.has_length:
             raise BadRequest("Content-Length stands beside Transfer-Encoding")
         return head
@@ -110,7 +108,7 @@ class RequestReader:
         try:
             self._judge.feed_data(raw)
         except HttpParserUpgrade:
-            self._judge = HttpRequestParser(_SILENT)
+            self._judge = HttpRequestParser(SILENT)
         except HttpParserInvalidMethodError:
             raise _refused_start_line(raw, "the method is not known here", 501) from None
         except HttpParserError as error:

@@ -11,12 +11,11 @@ from collections.abc import Callable
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from corsproxy.http1.faults import BadResponse
-from corsproxy.http1.fields import HOP_BY_HOP, RESPONSE_PREFIXES, elements, prefixes
+from corsproxy.http1.fields import HOP_BY_HOP, RESPONSE_PREFIXES, SILENT, elements, prefixes
 from corsproxy.http1.framing import CHUNKED, UNTIL_CLOSE, content_length
 
 __all__ = ["ResponseHead", "read_response_head"]
 
-_SILENT = object()
 # A backend may not have these removed by naming them in Connection.
 _NOT_HOP_BY_HOP = frozenset(
     {b"content-length", b"content-type", b"set-cookie", b"date", b"vary", b"location"}
@@ -48,7 +47,7 @@ class ResponseHead:
 def read_response_head(raw: bytes, *, to_head: bool) -> ResponseHead:
     """Read `raw`, one whole head with its empty line; `to_head` says that HEAD was asked."""
     try:
-        HttpResponseParser(_SILENT).feed_data(raw)
+        HttpResponseParser(SILENT).feed_data(raw)
     except HttpParserUpgrade:
         pass
     except HttpParserError as error:
