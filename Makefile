@@ -22,11 +22,12 @@ help:
 	@echo "make bench                            compare with other proxies (ARGS are passed on)"
 	@echo "make clean                            remove .venv, caches and built packages"
 	@echo
-	@echo "PYTHON=python3.12 chooses the interpreter, CONFIG=file the rules."
+	@echo "PYTHON=python3.12 chooses the interpreter, CONFIG=file the rules (CONFIG= the"
+	@echo "demonstration's own, which move to free ports)."
 
 ifeq ($(strip $(UPSTREAM)),)
 run: $(VENV)/.installed-demo
-	@exec $(BIN)/corsproxy demo $(ARGS)
+	@exec $(BIN)/corsproxy demo $(if $(strip $(CONFIG)),-c "$(CONFIG)") $(ARGS)
 else
 run: $(VENV)/.installed-demo
 	@exec $(BIN)/corsproxy run -c "$(CONFIG)" --upstream "$(UPSTREAM)" $(ARGS)

@@ -118,7 +118,7 @@ def _addresses(settings: Settings, ports: Ports, rules: Path) -> Addresses:
         if port and port != usual and is_taken(port):
             raise click.ClickException(
                 f"{rules}: `{part}` names port {port}, which is taken.\n"
-                "Fix: end what listens there, or leave -c away: the demonstration's own rules move to free ports."
+                "Fix: end what listens there, or leave -c away (make run CONFIG=): the demonstration's own rules move to free ports."
             )
     return Addresses.on_ports(proxy, ports.backend, ports.page, admin.port)
 

@@ -16,8 +16,9 @@ import pytest
 from click.testing import CliRunner
 
 from corsproxy.cli.demo import demo
+from corsproxy.config.load import load
 from corsproxy.demo.addresses import is_taken
-from tests.processes import Process, Processes, accepts
+from tests.processes import ROOT, Process, Processes, accepts
 
 LAST_WORDS = "Ctrl-C stops everything."
 
@@ -195,7 +196,7 @@ def test_a_port_that_the_rules_name_and_somebody_has(tmp_path: Path, key: str) -
         )
         message = (
             f"Error: {rules}: `{key}` names port {port}, which is taken.\n"
-            "Fix: end what listens there, or leave -c away: the demonstration's own rules move to free ports.\n"
+            "Fix: end what listens there, or leave -c away (make run CONFIG=): the demonstration's own rules move to free ports.\n"
         )
         assert invoke("-c", str(rules)) == (1, "", message)
 
@@ -208,3 +209,14 @@ def test_a_listener_that_a_browser_cannot_reach_in_clear(tmp_path: Path) -> None
     )
     message = f"Error: {rules}: the demonstration needs a `listen` on 127.0.0.1 or 0.0.0.0, without TLS.\n"
     assert invoke("-c", str(rules)) == (1, "", message)
+
+
+def test_the_default_configuration_suits_the_demonstration() -> None:
+    """`make run` shows it with config/corsproxy.yaml: the page must be listed and may do what it tries."""
+    settings = load(ROOT / "config/corsproxy.yaml", {})
+    rule = settings.rules[0]
+    assert [(e.host, e.port) for e in settings.listen] == [("0.0.0.0", 8080)]
+    assert (rule.paths, rule.allow_credentials, rule.websocket, rule.report) == (("/**",), True, True, False)
+    assert "http://localhost:3000" in rule.origins.exact
+    assert {"GET", "POST", "PUT"} <= set(rule.allow_methods)
+    assert {"Authorization", "Content-Type"} <= set(rule.allow_headers)

@@ -169,7 +169,7 @@ async def test_edited_rules_hold_for_the_next_request(
     own, other = await page.card("plain")
     assert own == other == EXPECTED["plain"][0]
     assert (await page.card("method"))[0] == ("200 OK", "PATCH", ["content-length", "content-type"])
-    assert (await page.why("plain"))[1] == "The rules let this origin in now."
+    assert (await page.why("plain"))[1] == "The rules let this origin in."
     assert str(await page.page.text_content("#rules-text")).strip() == both.strip()
 
 

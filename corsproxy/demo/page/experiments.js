@@ -100,7 +100,7 @@ const grantsNothing = (outcome) =>
     : "The proxy granted this origin nothing and did not pass the request on: the backend saw nothing.";
 const preflightRefused =
   "The browser asked first, with OPTIONS. The proxy does not grant this origin anything, so the real request was never sent.";
-const strangerRead = "The rules let this origin in now.";
+const strangerRead = "The rules let this origin in.";
 
 const words = (read, refused, strangerRefused) => (outcome, listed) => {
   if (outcome.read) return listed ? of(read, outcome) : strangerRead;
@@ -160,28 +160,28 @@ export const experiments = [
   },
   {
     id: "method",
-    title: "A method that the rule lacks",
-    asks: "The app knows PATCH. The rule does not list it.",
+    title: "Another method: PATCH",
+    asks: "The app knows PATCH. Does the rule list it?",
     method: "PATCH",
     path: "/api/books/2",
     notes: ["Authorization", "Content-Type: application/json"],
     run: changeBook("PATCH"),
     why: words(
-      "The rule lists PATCH now.",
+      "The rule lists PATCH, so the browser sent it after it had asked.",
       "PATCH is not in the rule's allow_methods. The proxy's answer to the browser's question named what is, and the browser stopped there.",
       preflightRefused,
     ),
   },
   {
     id: "header",
-    title: "A header that the rule lacks",
-    asks: "A GET, but with a field of the page's own.",
+    title: "A header of the page's own",
+    asks: "A GET with one more field. Does the rule list it?",
     method: "GET",
     path: "/api/books",
     notes: ["X-Requested-With: fetch"],
     run: (address) => ask(address, { headers: { "X-Requested-With": "fetch" } }),
     why: words(
-      "The rule lists X-Requested-With now.",
+      "The rule lists X-Requested-With, so the browser sent it after it had asked.",
       "X-Requested-With is not in the rule's allow_headers, so the browser did not send the request. Its console names the field.",
       preflightRefused,
     ),
