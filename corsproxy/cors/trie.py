@@ -64,27 +64,34 @@ class SegmentTrie:
     def _first(self, segments: Sequence[bytes]) -> int:
         least, is_deep = self._least, self.is_deep
         best = NEVER
-        active = self._root.entered()
+        active = [self._root]
         for segment in segments:
+            if is_deep:
+                active = _with_deep(active)
             following: list[_Node] = []
             for node in active:
                 if node.rest < best:  # noqa: PLR1730 -- as above
                     best = node.rest
                 child = node.literals.get(segment)
                 if child is not None:
-                    following += child.entered()
+                    following.append(child)
                 if node.whole is not None and len(segment) >= least:
-                    following += node.whole.entered()
+                    following.append(node.whole)
                 if node.globs is not None:
-                    for child in node.globs.matching(segment, least):
-                        following += child.entered()
+                    following.extend(node.globs.matching(segment, least))
                 if node.loops:
                     following.append(node)
             if not following:
                 return best
-            # Only a `**` can lead to one place in two ways, and would again at every step.
-            active = list(dict.fromkeys(following)) if is_deep else following
-        return min(best, *(min(node.rest, node.ends) for node in active))
+            active = following
+        for node in active:
+            best = min(best, node.rest, node.ends)
+        return best
+
+
+def _with_deep(active: "list[_Node]") -> "list[_Node]":
+    """Add the nodes behind a `**`, which may stand for nothing; by two ways one is in one place, not in two."""
+    return list(dict.fromkeys([*active, *(node.deep for node in active if node.deep is not None)]))
 
 
 class _Node:
@@ -100,10 +107,6 @@ class _Node:
         self.loops = loops
         self.ends = NEVER
         self.rest = NEVER
-
-    def entered(self) -> "list[_Node]":
-        """Where one is on entering: here, and behind a `**`, which may stand for nothing."""
-        return [self] if self.deep is None else [self, self.deep]
 
     def step(self, segment: bytes) -> "_Node":
         if b"*" not in segment:
