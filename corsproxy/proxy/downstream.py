@@ -58,7 +58,7 @@ class ClientConnection(asyncio.Protocol):
         self._is_ending = False  # no further request is read
         self._lingered = 0
         self._lingers_since = 0.0
-        self._is_write_paused = False
+        self.is_write_paused = False
         self._held_by_upstream = False
         self._held_by_buffer = False
 
@@ -95,9 +95,8 @@ class ClientConnection(asyncio.Protocol):
         self._buffer = self._buffer + data if self._buffer else data
         if self.exchange is None:
             self._advance()
-        elif len(self._buffer) > _PIPELINE_LIMIT and not self._held_by_buffer:
-            self._held_by_buffer = True
-            self._hold()
+        if len(self._buffer) > _PIPELINE_LIMIT:
+            self._bound_buffer()
 
     def eof_received(self) -> bool:
         """Go on serving a client that has only said that it will send no more."""
@@ -106,7 +105,8 @@ class ClientConnection(asyncio.Protocol):
             self.tunnel.client_ended()
             return True
         # A client that has said all still gets its answers; one that broke off in a message gets none.
-        return self.exchange is not None and not self._left and self.transport.can_write_eof()
+        is_served = self.exchange is not None or (self.is_write_paused and self._buffer != b"")
+        return is_served and not self._left and self.transport.can_write_eof()
 
     def connection_lost(self, _exc: Exception | None) -> None:
         """Cut what was being done for this client."""
@@ -121,7 +121,7 @@ class ClientConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The client does not read: stop reading the backend."""
-        self._is_write_paused = True
+        self.is_write_paused = True
         if self.tunnel is not None:
             self.tunnel.pause_upstream()
         elif self.exchange is not None and self.exchange.upstream is not None:
@@ -129,7 +129,7 @@ class ClientConnection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         """The client reads again."""
-        self._is_write_paused = False
+        self.is_write_paused = False
         self.moved = self.engine.now
         if self.tunnel is not None:
             self.tunnel.resume_upstream()
@@ -146,13 +146,12 @@ class ClientConnection(asyncio.Protocol):
         if self._is_advancing:
             return
         self._is_advancing = True
-        while self._buffer and self.exchange is None and not self._is_ending and not self._is_write_paused:
+        while self._buffer and self.exchange is None and not self._is_ending and not self.is_write_paused:
             if not self._next_head():
                 break
         self._is_advancing = False
-        if self._held_by_buffer and len(self._buffer) <= _PIPELINE_LIMIT:
-            self._held_by_buffer = False
-            self._hold()
+        if self._held_by_buffer:
+            self._bound_buffer()
 
     def _next_head(self) -> bool:
         """Take one head out of the buffer and begin its exchange; return False where it is not whole yet."""
@@ -167,7 +166,9 @@ class ClientConnection(asyncio.Protocol):
             if limit and len(data) > limit:
                 self._refuse_head(data, _too_large(data, limit))
                 return False
-            if not self._head_since:
+            if self.is_half_closed:
+                self.end()
+            elif not self._head_since:
                 self._head_since = self.engine.now
             return False
         end += 4
@@ -255,6 +256,14 @@ class ClientConnection(asyncio.Protocol):
         self._held_by_upstream = hold
         self._hold()
 
+    def _bound_buffer(self) -> None:
+        """Stop reading the client while more is here than its answers in the making or in the way let us serve."""
+        is_busy = self.exchange is not None or self.is_write_paused
+        hold = is_busy and len(self._buffer) > _PIPELINE_LIMIT
+        if hold is not self._held_by_buffer:
+            self._held_by_buffer = hold
+            self._hold()
+
     def _hold(self) -> None:
         if self.transport.is_closing():
             return
@@ -320,7 +329,7 @@ class ClientConnection(asyncio.Protocol):
         exchange = self.exchange
         if self.tunnel is not None:
             return
-        if self._is_ending or self._is_write_paused:
+        if self._is_ending or self.is_write_paused:
             if self._lingers_since:
                 is_over = now - self._lingers_since > _LINGER_SECONDS
             else:

@@ -39,36 +39,25 @@ _ALLOW = b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"
 class Exchange:
     """Lives from a request's head to the last byte of its answer."""
 
-    __slots__ = (
-        "_detail",
-        "_fault",
-        "_forwarding",
-        "_framed",
-        "_is_over",
-        "_kept",
-        "_kept_size",
-        "_notes",
-        "_pool",
-        "_removed",
-        "_retried",
-        "_sent_bytes",
-        "_started",
-        "_status",
-        "_text",
-        "_upstream_seconds",
-        "asks_head",
-        "client",
-        "decision",
-        "decodes_chunks",
-        "head",
-        "is_sent",
-        "moved",
-        "request_bytes",
-        "response_begun",
-        "response_bytes",
-        "upstream",
-        "waiting_since",
-    )
+    # Defaults stand on the class: most exchanges never differ from most of them.
+    upstream: "UpstreamConnection | None" = None
+    response_begun = False
+    request_bytes = 0
+    response_bytes = 0
+    waiting_since = 0.0
+    _upstream_seconds = -1.0
+    _text = b""  # the request's head as the backend gets it
+    _kept: list[bytes] | None = None  # body pieces not yet sent, or kept for a retry
+    _kept_size = 0
+    _framed = False  # a close-delimited response that we chunk
+    _retried = False
+    _is_over = False
+    _status = 0
+    _fault: Fault | None = None
+    _notes: tuple[Reason, ...] = ()
+    _removed: tuple[bytes, ...] = ()
+    _detail = ""
+    _pool: "Pool | None" = None
 
     def __init__(
         self, client: "ClientConnection", head: RequestHead, forwarding: Forwarding, decision: Decision
@@ -77,31 +66,12 @@ class Exchange:
         self.head = head
         self.decision = decision
         self._forwarding = forwarding
-        self.upstream: UpstreamConnection | None = None
         self.asks_head = head.method == b"HEAD"
         # An HTTP/1.0 client cannot read chunks: they are taken apart, and the end is the close.
         self.decodes_chunks = head.minor == 0
         self.is_sent = head.length == 0
-        self.response_begun = False
-        self.request_bytes = 0
-        self.response_bytes = 0
-        self.waiting_since = 0.0
         self.moved = client.engine.now
         self._started = time.perf_counter()
-        self._upstream_seconds = -1.0
-        self._text = b""  # the request's head as the backend gets it
-        self._kept: list[bytes] | None = None  # body pieces not yet sent, or kept for a retry
-        self._kept_size = 0
-        self._sent_bytes = 0
-        self._framed = False  # a close-delimited response that we chunk
-        self._retried = False
-        self._is_over = False
-        self._status = 0
-        self._fault: Fault | None = None
-        self._notes: tuple[Reason, ...] = ()
-        self._removed: tuple[bytes, ...] = ()
-        self._detail = ""
-        self._pool: Pool | None = None
 
     # --- the request ---------------------------------------------------------------------------
 
@@ -148,7 +118,12 @@ class Exchange:
     def connected(self, upstream: "UpstreamConnection") -> None:
         """Send what there is of the request over this connection."""
         self.upstream = upstream
-        self.moved = self.client.engine.now
+        client = self.client
+        self.moved = client.engine.now
+        if not self.is_sent:
+            client.hold_reading(False)  # before the writes below, which may hold it again
+        if client.is_write_paused:
+            upstream.transport.pause_reading()
         kept = self._kept
         if kept:
             upstream.transport.write(b"".join((self._text, *kept)))
@@ -156,8 +131,6 @@ class Exchange:
                 self._kept = None
         else:
             upstream.transport.write(self._text)
-        if not self.is_sent:
-            self.client.hold_reading(False)
 
     def request_body(self, content: bytes, *, is_last: bool) -> None:
         """Pass on a piece of the request's body; `content` may be empty at the end of a chunked one."""
@@ -219,10 +192,6 @@ class Exchange:
             )
 
     # --- the backend's answer ------------------------------------------------------------------
-
-    def stamp(self) -> None:
-        """Note that the backend moved."""
-        self.moved = self.client.engine.now
 
     def interim(self, head: ResponseHead) -> None:
         """Relay a 1xx to a client that knows them."""
@@ -449,7 +418,7 @@ class Exchange:
                 head.origin,
                 self.request_bytes,
                 self.response_bytes,
-                head.request_id.decode("ascii"),
+                head.request_id.decode() if head.request_id else "",
                 self._notes,
                 self._removed,
                 self._detail if why is None else why.detail,

@@ -89,7 +89,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._keep = False
             self.transport.abort()
             return
-        exchange.stamp()
+        exchange.moved = exchange.client.engine.now
         try:
             if self._in_body:
                 exchange.relay(self._take_body(data, exchange))
@@ -207,6 +207,8 @@ class UpstreamConnection(asyncio.Protocol):
         """End a response that was read whole."""
         self.exchange = None
         self.is_reused = True
+        if exchange.client.is_write_paused:
+            self.transport.resume_reading()  # the next exchange may be a client's that reads
         if self._keep and exchange.is_sent and not self.transport.is_closing():
             self._pool.release(self)
         else:

@@ -5,22 +5,20 @@ PATIENCE. What a peer sends and when it cuts, closes or resets is the test's alo
 """
 
 import asyncio
-import re
 import socket
 import ssl
 import struct
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import cast
-
-import h11
+from dataclasses import replace
+from typing import Any, cast
 
 from corsproxy.config.settings import Endpoint, Limits, ServerTls, Settings, Source, Timeouts, Upstream
 from corsproxy.cors.rule import Origins, Rule
 from corsproxy.cors.vocabulary import Reason
 from corsproxy.proxy.engine import Engine
 from corsproxy.proxy.record import Gauges, Record
+from tests.proxy.strict import Message, Reading
 
 PATIENCE = 5.0
 LOOPBACK = Endpoint("127.0.0.1", 0)
@@ -55,8 +53,6 @@ GET = b"GET / HTTP/1.1\r\n" + HOST + b"\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 NONE_OPEN = Gauges(0, 0, 0, 0, 0)
 
-_DATE = re.compile(rb"Date: [A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT\r\n")
-
 
 def get(path: bytes = b"/", fields: bytes = b"", *, method: bytes = b"GET", version: bytes = b"1.1") -> bytes:
     """Return a request without a body."""
@@ -70,36 +66,11 @@ def forwarded(request: bytes) -> bytes:
     return line[:-1] + b"1" + crlf + fields + b"\r\n" + FORWARDED + b"\r\n" + body if end else request
 
 
-def undated(raw: bytes) -> bytes:
-    """Leave the Date field's value out, which must be well formed."""
-    return _DATE.sub(b"Date: *\r\n", raw)
-
-
 async def until(condition: Callable[[], bool]) -> None:
     """Let the loop run until a condition holds."""
     async with asyncio.timeout(PATIENCE):
         while not condition():  # noqa: ASYNC110 -- conditions are of sockets and counters, which set no event
             await asyncio.sleep(0)
-
-
-@dataclass(frozen=True)
-class Message:
-    """One message as h11 read it; heads are the bytes on the wire. `is_whole` is False where it was cut."""
-
-    head: bytes
-    body: bytes = b""
-    is_whole: bool = True
-    interim: tuple[bytes, ...] = ()
-    trailers: tuple[tuple[bytes, bytes], ...] = ()
-
-    @property
-    def status(self) -> int:
-        return int(self.head[9:12])
-
-    @property
-    def raw(self) -> bytes:
-        """Head and content, with the date left out."""
-        return undated(self.head) + self.body
 
 
 class Peer:
@@ -131,12 +102,11 @@ class Peer:
 
     async def take(self, size: int) -> bytes:
         """Return exactly that many bytes; fewer only at the end."""
-        got = b""
-        while len(got) < size:
-            data = await self.some()
-            if not data:
-                return got
-            got += data
+        pieces, due = [], size
+        while due > 0 and (data := await self.some()):
+            pieces.append(data)
+            due -= len(data)
+        got = b"".join(pieces)
         self.held = got[size:]
         return got[:size]
 
@@ -158,6 +128,14 @@ class Peer:
             pieces.append(data)
         return b"".join(pieces)
 
+    async def rest_or_reset(self) -> bytes:
+        """Return all bytes to the end of the connection, of whatever kind that is."""
+        got = b""
+        with suppress(ConnectionError):
+            while data := await self.some():
+                got += data
+        return got
+
     async def ended(self) -> bool:
         """Wait for a good end; False where anything else comes first."""
         try:
@@ -175,9 +153,7 @@ class Peer:
 
     async def is_gone(self) -> bool:
         """Wait for the end of the connection, whatever its kind and whatever still comes."""
-        with suppress(ConnectionError):
-            while await self.some():
-                pass
+        await self.rest_or_reset()
         return True
 
     def has_nothing(self) -> bool:
@@ -199,50 +175,19 @@ class Peer:
         self.sock.close()
 
     async def response(self, method: bytes = b"GET", fields: tuple[tuple[str, str], ...] = ()) -> Message:
-        """Read one response to `method`; `fields` are what h11 must know of the request."""
-        reader = h11.Connection(h11.CLIENT, max_incomplete_event_size=1 << 20)
-        reader.send(h11.Request(method=method, target="/", headers=[("Host", "x"), *fields]))
-        reader.send(h11.EndOfMessage())
-        return await self._message(reader)
+        """Read one response to `method`; `fields` are what else matters of the request."""
+        return await self._read(Reading.of_response(method, fields))
 
     async def request(self) -> Message:
         """Read one request."""
-        return await self._message(h11.Connection(h11.SERVER, max_incomplete_event_size=1 << 20))
+        return await self._read(Reading.of_request())
 
-    async def _message(self, reader: h11.Connection) -> Message:
-        raw, body, interims = b"", b"", 0
-        trailers: tuple[tuple[bytes, bytes], ...] = ()
-        is_whole = False
-        try:
-            while not is_whole:
-                event = reader.next_event()
-                if event is h11.NEED_DATA:
-                    data = await self.some()
-                    raw += data
-                    reader.receive_data(data)
-                elif isinstance(event, h11.InformationalResponse):
-                    interims += 1
-                    is_whole = event.status_code == 101
-                elif isinstance(event, h11.Data):
-                    body += event.data
-                elif isinstance(event, h11.EndOfMessage):
-                    trailers = tuple(event.headers)
-                    is_whole = True
-                elif isinstance(event, h11.ConnectionClosed) or event is h11.PAUSED:
-                    break
-        except ConnectionError:
-            pass
-        except h11.RemoteProtocolError as broken:
-            if "without sending complete message body" not in str(broken):
-                raise
-        self.held = reader.trailing_data[0]
-        heads = []
-        for _ in range(interims + 1):
-            head, end, raw = raw.partition(b"\r\n\r\n")
-            heads.append(head + end)
-        if interims and heads[-2].startswith(b"HTTP/1.1 101"):
-            del heads[-1]
-        return Message(heads[-1], body, is_whole, tuple(heads[:-1]), trailers)
+    async def _read(self, reading: Reading) -> Message:
+        with suppress(ConnectionError):
+            while not reading.is_over:
+                reading.feed(await self.some())
+        self.held = reading.rest
+        return reading.message()
 
 
 class TlsPeer(Peer):
@@ -364,7 +309,7 @@ class Stage:
         public_origins: tuple[str, ...] = (),
         tls: ServerTls | None = None,
     ) -> None:
-        self.backend = Backend(buffer=buffer)
+        self.backend = Backend()
         self._buffer = buffer
         self._clients: list[Peer] = []
         self._listeners: list[tuple[Endpoint, socket.socket]] = []
@@ -404,6 +349,10 @@ class Stage:
             max_queue=max_queue,
             idle_timeout=idle_timeout,
         )
+
+    def with_upstream(self, **options: Any) -> Settings:
+        """Return the stage's settings with another way to use its backend."""
+        return replace(self.settings, upstream=self.upstream(**options))
 
     async def open(self) -> None:
         await self.engine.open(self._listeners)
