@@ -78,7 +78,12 @@ class RequestReader:
 
     def read(self, raw: bytes) -> RequestHead:
         """Read `raw`, one whole head with its empty line; raise BadRequest where it must be refused."""
-        self._accept(raw)
+        try:
+            self._judge.feed_data(raw)
+        except HttpParserUpgrade:
+            self._judge = HttpRequestParser(SILENT)
+        except HttpParserError as error:
+            raise _refused(raw, error) from None
         lines = raw.split(b"\r\n")
         if self._count_limit and len(lines) - 3 > self._count_limit:
             raise BadRequest("the request has too many fields", 431)
@@ -104,18 +109,15 @@ class RequestReader:
             raise BadRequest("Content-Length stands beside Transfer-Encoding")
         return head
 
-    def _accept(self, raw: bytes) -> None:
-        try:
-            self._judge.feed_data(raw)
-        except HttpParserUpgrade:
-            self._judge = HttpRequestParser(SILENT)
-        except HttpParserInvalidMethodError:
-            raise _refused_start_line(raw, "the method is not known here", 501) from None
-        except HttpParserError as error:
-            coding = _CODING.findall(raw)
-            if len(coding) == 1 and b" HTTP/1.1\r\n" in raw and coding[0].lower() != b"chunked":
-                raise BadRequest("no transfer coding but chunked is known here", 501) from None
-            raise _refused_start_line(raw, f"the request is malformed: {error}", 400) from None
+
+def _refused(raw: bytes, error: HttpParserError) -> BadRequest:
+    """Say with which status a head is refused that llhttp refused."""
+    if isinstance(error, HttpParserInvalidMethodError):
+        return _refused_start_line(raw, "the method is not known here", 501)
+    coding = _CODING.findall(raw)
+    if len(coding) == 1 and b" HTTP/1.1\r\n" in raw and coding[0].lower() != b"chunked":
+        return BadRequest("no transfer coding but chunked is known here", 501)
+    return _refused_start_line(raw, f"the request is malformed: {error}", 400)
 
 
 def _refused_start_line(raw: bytes, detail: str, status: int) -> BadRequest:
