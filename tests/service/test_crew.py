@@ -1,6 +1,7 @@
 """Real worker processes: what becomes of a slot when its worker ends, and of those who wait at its socket."""
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from corsproxy.config.settings import Endpoint, ServerTls, Settings, Source, Upstream, UpstreamTls
+from corsproxy.config.settings import Endpoint, ServerTls, Settings, Source, Timeouts, Upstream, UpstreamTls
 from corsproxy.cors.rule import Origins, Rule
 from corsproxy.observe.counters import merge
 from corsproxy.observe.observer import WorkerObserver
@@ -35,11 +36,18 @@ def settings(backend: Backend) -> Settings:
 
 
 class Stage:
-    """A crew and where it listens."""
+    """A crew, where it listens, and what it logged."""
 
-    def __init__(self, crew: Crew, endpoint: Endpoint) -> None:
+    def __init__(self, crew: Crew, endpoint: Endpoint, observer: WorkerObserver, log: Path) -> None:
         self.crew = crew
         self.endpoint = endpoint
+        self._observer = observer
+        self._log = log
+
+    def messages(self) -> list[str]:
+        """Give what was logged so far; nothing is logged after that."""
+        self._observer.close()
+        return [json.loads(line)["message"] for line in self._log.read_text().splitlines()]
 
     async def pids(self) -> set[int]:
         return set(merge(await self.crew.snapshots()).pids)
@@ -64,7 +72,7 @@ async def stage(settings: Settings, tmp_path: Path) -> AsyncIterator[Stage]:
         observer = WorkerObserver(settings, log.fileno())
         crew = Crew(settings, listening, WORKER, observer)
         await crew.open()
-        yield Stage(crew, listening.endpoints[0])
+        yield Stage(crew, listening.endpoints[0], observer, tmp_path / "log")
         await crew.abort()
         observer.close()
     listening.unlink()
@@ -151,6 +159,42 @@ async def test_a_drain_ends_all_of_them(stage: Stage, backend: Backend) -> None:
     assert (await held)[-3:] == b"yes"
     await draining
     assert await stage.pids() == set()
+
+
+async def test_one_that_hangs_holds_no_reload_up_and_adopts_when_it_can(
+    stage: Stage, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("corsproxy.service.member.ANSWER_WITHIN", 0.1)
+    hanging, _ = await stage.pids()
+    os.kill(hanging, signal.SIGSTOP)
+    await stage.crew.adopt(replace(settings, rules=(ALLOWS,)))
+    os.kill(hanging, signal.SIGCONT)
+    monkeypatch.undo()
+    await stage.pids()  # answered in turn, so after the settings were adopted
+    answers = [await get(stage.endpoint, origin=ORIGIN) for _ in range(20)]
+    assert all(b"Access-Control-Allow-Origin: https://app.example.com\r\n" in answer for answer in answers)
+    assert stage.messages() == ["a worker does not answer; it adopts when it can"]
+
+
+async def test_one_that_hangs_is_killed_at_the_end_of_the_drain(
+    stage: Stage, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("corsproxy.service.crew.GRACE", 0.1)
+    await stage.crew.adopt(replace(settings, timeouts=Timeouts(drain=0.1)))
+    hanging, _ = await stage.pids()
+    os.kill(hanging, signal.SIGSTOP)
+    await stage.crew.drain()
+    assert await stage.pids() == set()
+    assert stage.messages() == ["a worker hangs and is killed", "worker ended"]
+
+
+async def test_one_that_dies_young_again_and_again_is_replaced_all_the_same(stage: Stage) -> None:
+    for _ in range(3):
+        pid = min(await stage.pids())
+        os.kill(pid, signal.SIGKILL)
+        await stage.until_replaced(pid)
+    assert [(await get(stage.endpoint))[-3:] for _ in range(10)] == [b"yes"] * 10
+    assert stage.messages() == ["worker ended"] * 3
 
 
 async def is_refused(endpoint: Endpoint) -> bool:
