@@ -50,7 +50,8 @@ def check(file: Path | None, form: str) -> None:
         status = TEST_FAILED if all(problem.code is Code.TEST_FAILED for problem in problems) else REFUSED
         click.echo(_refusal(problems, status, form))
         sys.exit(status)
-    click.echo(_praise(path, loaded, form))
+    if praise := _praise(path, loaded, form):
+        click.echo(praise)
     sys.exit(FINE)
 
 

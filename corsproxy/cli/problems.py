@@ -8,7 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TextIO
+from typing import Protocol
 
 import click
 
@@ -16,16 +16,27 @@ from corsproxy.config.problem import Problem
 
 __all__ = ["as_github", "as_json", "as_text", "counted", "wants_colour"]
 
+
+class Stream(Protocol):
+    """Something that knows whether it is a terminal."""
+
+    def isatty(self) -> bool:
+        """Tell whether somebody reads along."""
+
+
 # https://docs.github.com/actions/reference/workflow-commands-for-github-actions
 _DATA = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _PROPERTY = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ",": "%2C"})
 
 
-def wants_colour(stream: TextIO | None = None, environ: Mapping[str, str] | None = None) -> bool:
+def wants_colour(stream: Stream | None = None, environ: Mapping[str, str] | None = None) -> bool:
     """Tell whether text for people may have colour (https://no-color.org)."""
     environ = os.environ if environ is None else environ
-    stream = sys.stdout if stream is None else stream
-    return stream.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+    return (
+        (sys.stdout if stream is None else stream).isatty()
+        and not environ.get("NO_COLOR")
+        and environ.get("TERM") != "dumb"
+    )
 
 
 def as_text(problems: Iterable[Problem], *, colour: bool, is_warning: bool = False) -> str:

@@ -36,7 +36,7 @@ def prove(tests: Sequence[PolicyTest], settings: Settings, findings: Findings) -
         expected = f"denied: {test.expect.denied}" if isinstance(test.expect, Denied) else "allowed"
         got = "allowed" if verdict.allowed else f"denied: {verdict.reason}"
         if expected != got:
-            what = f"The test {_name(test, position)} failed: expected {expected}, got {got}."
+            what = f"Test {_name(test, position)} failed: expected {expected}, got {got}."
             fix = "mend the rule, or the test if the rule is right"
             findings.refuse((*path, "expect"), what, why=_why(verdict), fix=fix, code=Code.TEST_FAILED)
 

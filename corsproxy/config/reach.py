@@ -50,8 +50,10 @@ def _trials(pattern: Sequence[bytes], tries: Sequence[SegmentTrie]) -> Iterator[
         return
     for counts in itertools.product(lengths, repeat=deep):
         remaining = iter(counts)
-        yield [
+        trial = [
             part
             for segment in marked
             for part in ([_MARK] * next(remaining) if segment == b"**" else [segment])
         ]
+        if trial:  # every path has a first slash, and so a segment behind it
+            yield trial

@@ -237,6 +237,11 @@ def _neither(wanted: str) -> Callable[[object, Mapping[str, Any]], _Words]:
     return words
 
 
+def _other(value: object, context: Mapping[str, Any]) -> _Words:
+    """Pass on what a newer pydantic may come to say."""
+    return _Words(f"{show(value)} does not fit: {context['msg']}.", "")
+
+
 _WORDS: Mapping[str, Callable[[object, Mapping[str, Any]], _Words]] = {
     "bool_type": _boolean,
     "int_type": _integer,
@@ -270,7 +275,7 @@ def _tell(error: ErrorDetails, path: KeyPath, findings: Findings) -> None:
         what, fix = hint(path[:-1], str(name))
         findings.refuse(path, f"There is no key {name} here. {what}".rstrip(), fix=fix, code=Code.UNKNOWN_KEY)
     else:
-        words = _WORDS[kind](error["input"], error.get("ctx", {}))
+        words = _WORDS.get(kind, _other)(error["input"], {"msg": error["msg"], **error.get("ctx", {})})
         fix = words.fix or f"write it as in {_example(path)}"
         findings.refuse(path, words.what, why=words.why, fix=fix, code=words.code)
 

@@ -1,0 +1,216 @@
+"""`corsproxy check`: what is printed and the exit status, in each format."""
+
+import json
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from corsproxy.cli.check import check
+from corsproxy.cli.problems import as_github, as_text, wants_colour
+from corsproxy.config.problem import Code, Problem
+
+GOOD = """\
+upstream: http://127.0.0.1:5000
+rules:
+  - path: /**
+    allow_origins: [https://app.example.com]
+tests:
+  - {request: {origin: https://app.example.com}, expect: allowed}
+"""
+WARNED = GOOD.replace("/**\n", "/**\n    websocket: false\n")
+FAILING = GOOD.replace("expect: allowed", "expect: {denied: origin_not_allowed}")
+REFUSED = GOOD.replace("    allow_origins", "    allow_credentials: true\n    allow_origins").replace(
+    "[https://app.example.com]", '["*"]'
+)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CORSPROXY_CONFIG", raising=False)
+    return tmp_path
+
+
+def run(text: str | None, *arguments: str) -> Result:
+    if text is not None:
+        Path("c.yaml").write_text(text)
+    result = CliRunner().invoke(check, arguments)
+    assert result.stderr == ""
+    return result
+
+
+def test_fine() -> None:
+    result = run(GOOD, "c.yaml")
+    assert (result.exit_code, result.output) == (0, "c.yaml: fine (1 rule, 1 test passed).\n")
+
+
+def test_warnings() -> None:
+    result = run(WARNED, "c.yaml")
+    assert (result.exit_code, result.output) == (
+        0,
+        """\
+c.yaml:4:5  rules[0].websocket  (warning)
+  WebSocket handshakes are not checked.
+  Why: browsers make no CORS check for them: any site can open one with the visitor's cookies.
+
+c.yaml: fine (1 rule, 1 test passed, 1 warning).
+""",
+    )
+
+
+def test_a_failing_test() -> None:
+    result = run(FAILING, "c.yaml")
+    assert (result.exit_code, result.output) == (
+        1,
+        """\
+c.yaml:6:50  tests[0].expect
+  Test 1 failed: expected denied: origin_not_allowed, got allowed.
+  Why: the rule rule-1 (c.yaml:3) decides.
+  Fix: mend the rule, or the test if the rule is right
+
+1 failed test.
+""",
+    )
+
+
+def test_refused() -> None:
+    result = run(REFUSED, "c.yaml")
+    assert (result.exit_code, result.output) == (
+        2,
+        """\
+c.yaml:4:5  rules[0].allow_credentials
+  true cannot stand beside allow_origins: ["*"].
+  Why: any site could then read answers made with the visitor's cookies.
+  Fix: list the origins you trust, or remove allow_credentials
+
+1 problem.
+""",
+    )
+
+
+def test_a_file_that_is_missing() -> None:
+    result = run(None, "nowhere.yaml")
+    assert (result.exit_code, result.output) == (
+        2,
+        "nowhere.yaml\n  There is no such file.\n  Fix: check the path, or create the file\n\n1 problem.\n",
+    )
+
+
+def test_the_file_is_found_as_run_finds_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "config").mkdir()
+    (folder / "config/corsproxy.yaml").write_text(GOOD)
+    assert run(WARNED).output == "config/corsproxy.yaml: fine (1 rule, 1 test passed).\n"
+    monkeypatch.setenv("CORSPROXY_CONFIG", "c.yaml")
+    assert run(GOOD).output == "c.yaml: fine (1 rule, 1 test passed).\n"
+
+
+def test_the_environment_is_that_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORIGIN", "https://app.example.com")
+    text = GOOD.replace("[https://app.example.com]", '["${ORIGIN}"]')
+    assert run(text, "c.yaml").exit_code == 0
+
+
+def test_json_of_a_good_file() -> None:
+    result = run(GOOD, "c.yaml", "--format", "json")
+    assert (result.exit_code, json.loads(result.output)) == (
+        0,
+        {"file": "c.yaml", "status": 0, "problems": [], "warnings": [], "tests_passed": 1},
+    )
+
+
+def test_json_of_warnings() -> None:
+    warning = {
+        "file": "c.yaml",
+        "line": 4,
+        "column": 5,
+        "path": "rules[0].websocket",
+        "code": "dangerous",
+        "what": "WebSocket handshakes are not checked.",
+        "why": "browsers make no CORS check for them: any site can open one with the visitor's cookies.",
+        "fix": "",
+    }
+    result = run(WARNED, "c.yaml", "--format", "json")
+    assert json.loads(result.output) == {
+        "file": "c.yaml",
+        "status": 0,
+        "problems": [],
+        "warnings": [warning],
+        "tests_passed": 1,
+    }
+
+
+def test_json_of_a_refused_file() -> None:
+    problem = {
+        "file": "c.yaml",
+        "line": 4,
+        "column": 5,
+        "path": "rules[0].allow_credentials",
+        "code": "origin_any",
+        "what": 'true cannot stand beside allow_origins: ["*"].',
+        "why": "any site could then read answers made with the visitor's cookies.",
+        "fix": "list the origins you trust, or remove allow_credentials",
+    }
+    result = run(REFUSED, "c.yaml", "--format", "json")
+    assert (result.exit_code, json.loads(result.output)) == (
+        2,
+        {"file": "c.yaml", "status": 2, "problems": [problem], "warnings": [], "tests_passed": 0},
+    )
+
+
+def test_github() -> None:
+    result = run(REFUSED, "c.yaml", "--format", "github")
+    assert result.exit_code == 2
+    assert result.output == (
+        "::error file=c.yaml,line=4,col=5,title=rules[0].allow_credentials::"
+        'true cannot stand beside allow_origins: ["*"].%0A'
+        "Why: any site could then read answers made with the visitor's cookies.%0A"
+        "Fix: list the origins you trust, or remove allow_credentials\n"
+    )
+    result = run(WARNED, "c.yaml", "--format", "github")
+    assert result.exit_code == 0
+    assert result.output.startswith("::warning file=c.yaml,line=4,col=5,title=rules[0].websocket::")
+
+
+def test_github_of_a_good_file_says_nothing() -> None:
+    assert run(GOOD, "c.yaml", "--format", "github").output == ""
+
+
+def test_github_cannot_be_led_astray() -> None:
+    problem = Problem("a,b:c.yaml", 0, 0, "", "50%\n::error::forged", code=Code.WRONG_VALUE)
+    assert as_github([problem]) == "::error file=a%2Cb%3Ac.yaml,title=wrong_value::50%25%0A::error::forged"
+
+
+def test_an_unknown_format_is_a_mistake_in_the_call() -> None:
+    assert CliRunner().invoke(check, ["--format", "xml"]).exit_code == 2
+
+
+class Terminal:
+    def __init__(self, *, is_terminal: bool) -> None:
+        self._is_terminal = is_terminal
+
+    def isatty(self) -> bool:
+        return self._is_terminal
+
+
+@pytest.mark.parametrize(
+    ("is_terminal", "environ", "expected"),
+    [
+        (True, {}, True),
+        (True, {"NO_COLOR": ""}, True),
+        (True, {"NO_COLOR": "1"}, False),
+        (True, {"TERM": "dumb"}, False),
+        (False, {}, False),
+    ],
+)
+def test_colour_is_for_terminals(is_terminal: bool, environ: dict[str, str], expected: bool) -> None:
+    assert wants_colour(Terminal(is_terminal=is_terminal), environ) is expected
+
+
+def test_colour_changes_no_word() -> None:
+
+    problem = Problem("c.yaml", 1, 2, "a.b", "What.\nMore.", "why.", "fix")
+    coloured = as_text([problem, problem], colour=True)
+    assert "\x1b[" in coloured
+    assert click.unstyle(coloured) == as_text([problem, problem], colour=False) == f"{problem}\n\n{problem}"
