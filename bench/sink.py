@@ -75,35 +75,41 @@ class _Tally:
         self.errors[kind] = self.errors.get(kind, 0) + 1
 
 
-def run(workload: Workload, port: int, seconds: float) -> Load:
-    """Load a port; begins no answer after `seconds`, and finishes those that it began."""
+def run(workload: Workload, port: int, seconds: float, *, silence: float = _SILENCE) -> Load:
+    """Load a port; begins no answer after `seconds`, and finishes those that it began.
+
+    Where nothing comes for `silence` seconds, answers without a head count as "unanswered", others as "stalled".
+    """
     tally = _Tally()
     with selectors.DefaultSelector() as selector:
         connections = []
         for _ in range(workload.connections):
-            connection = _Connection(socket.create_connection(("127.0.0.1", port), timeout=_SILENCE))
+            connection = _Connection(socket.create_connection(("127.0.0.1", port), timeout=silence))
             selector.register(connection.socket, selectors.EVENT_READ, connection)
             connections.append(connection)
         began = time.monotonic()
         for connection in connections:
             connection.send(workload.message)
-        _read_all(selector, workload, began + seconds, tally)
+        _read_all(selector, workload, began + seconds, silence, tally)
         took = time.monotonic() - began
         for connection in connections:
             connection.socket.close()
     milliseconds = sorted(1000 * each for each in tally.times)
     if not milliseconds:
-        return Load(0, took, 0.0, 0.0, tally.errors or {"timeout": workload.connections})
+        return Load(0, took, 0.0, 0.0, tally.errors)
     return Load(
         len(milliseconds), took, percentile(milliseconds, 50), percentile(milliseconds, 99), tally.errors
     )
 
 
-def _read_all(selector: selectors.BaseSelector, workload: Workload, deadline: float, tally: _Tally) -> None:
+def _read_all(
+    selector: selectors.BaseSelector, workload: Workload, deadline: float, silence: float, tally: _Tally
+) -> None:
     while selector.get_map():
-        ready = selector.select(_SILENCE)
+        ready = selector.select(silence)
         if not ready:
-            tally.errors["timeout"] = len(selector.get_map())
+            for key in selector.get_map().values():
+                tally.fault("unanswered" if key.data.left < 0 else "stalled")
             return
         for key, _events in ready:
             connection: _Connection = key.data

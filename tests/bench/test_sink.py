@@ -74,3 +74,13 @@ def test_anything_else_is_an_error(script: bytes, kind: str) -> None:
     with _server(script, then_close=True) as port:
         load = sink.run(_LARGE, port, 0.0)
     assert (load.requests, load.errors) == (0, {kind: 2})
+
+
+@pytest.mark.parametrize(
+    ("script", "kind"),
+    [(_HEAD % len(_BODY) + _BODY[:-1], "stalled"), (b"HTTP/1.1 200 OK\r\n", "unanswered")],
+)
+def test_silence_is_an_error_and_says_where_it_began(script: bytes, kind: str) -> None:
+    with _server(script) as port:
+        load = sink.run(_LARGE, port, 0.0, silence=0.2)
+    assert (load.requests, load.errors) == (0, {kind: 2})
