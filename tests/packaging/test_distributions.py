@@ -2,38 +2,16 @@
 
 import os
 import subprocess
-import sys
 import tarfile
-import venv
 import zipfile
 from pathlib import Path
 
-import pytest
-
 from corsproxy import __version__
+from tests.packaging.building import build
 from tests.processes import ROOT
 
 # Folders that tools leave behind and nobody publishes.
 LEFT_BEHIND = {"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", "results"}
-
-
-def build(kind: str, source: Path, target: Path) -> Path:
-    """Build a wheel or an sdist without a network: hatchling is in the test environment."""
-    words = [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", str(target)]
-    done = subprocess.run(words, cwd=source, capture_output=True, text=True, check=False, timeout=100)
-    assert done.returncode == 0, done.stdout + done.stderr
-    (made,) = target.iterdir()
-    return made
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build("wheel", ROOT, tmp_path_factory.mktemp("wheel"))
-
-
-@pytest.fixture(scope="module")
-def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build("sdist", ROOT, tmp_path_factory.mktemp("sdist"))
 
 
 def package_files() -> set[str]:
@@ -80,25 +58,6 @@ def test_the_sdist_is_complete_and_builds_the_same_wheel(wheel: Path, sdist: Pat
     assert (wanted | single) - held == set()
     again = build("wheel", unpacked, tmp_path / "again")
     assert names_in_wheel(again) == names_in_wheel(wheel)
-
-
-@pytest.fixture(scope="module")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A fresh environment with the wheel, as the image's build makes it; returns its folder.
-
-    The dependencies come from the test environment by a .pth file, which does not follow that one's own:
-    an editable corsproxy there stays invisible.
-    """
-    folder = tmp_path_factory.mktemp("image") / "corsproxy"
-    venv.create(folder, with_pip=False)
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", str(folder / "bin/python")]
-    subprocess.run(
-        [*pip, "install", "--quiet", "--no-deps", "--no-index", str(wheel)], check=True, timeout=100
-    )
-    (ours,) = [p for p in sys.path if p.endswith("site-packages") and p.startswith(sys.prefix)]
-    (site,) = folder.glob("lib/python*/site-packages")
-    (site / "dependencies.pth").write_text(f"{ours}\n")
-    return folder
 
 
 def run(folder: Path, *words: str, cwd: Path) -> tuple[int, str, str]:

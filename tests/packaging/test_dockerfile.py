@@ -9,29 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.packaging.dockerfile import instructions, last_stage, value
 from tests.packaging.health import admin_answering, health_check
 from tests.processes import ROOT, free_port
 
 DOCKERFILES = [ROOT / "Dockerfile", ROOT / "config/compose/app/Dockerfile"]
-
-
-def instructions(path: Path) -> list[tuple[str, str]]:
-    """Parse a Dockerfile into (instruction, rest), comments dropped and continued lines joined."""
-    lines = [line for line in path.read_text().splitlines() if not line.lstrip().startswith("#")]
-    joined = re.sub(r"\\\n", " ", "\n".join(lines))
-    words = (line.split(maxsplit=1) for line in joined.splitlines() if line.strip())
-    return [(word.upper(), re.sub(r"\s+", " ", rest)) for word, rest in words]
-
-
-def last_stage(path: Path) -> list[tuple[str, str]]:
-    found = instructions(path)
-    starts = [i for i, (word, _) in enumerate(found) if word == "FROM"]
-    return found[starts[-1] :]
-
-
-def value(stage: list[tuple[str, str]], word: str) -> str:
-    (only,) = [rest for name, rest in stage if name == word]
-    return only
 
 
 @pytest.mark.parametrize("path", DOCKERFILES, ids=lambda p: str(p.relative_to(ROOT)))
