@@ -17,12 +17,15 @@ __all__ = ["Alone"]
 
 
 class Alone:
-    """One engine in this process."""
+    """One engine in this process. Raises StartError where it cannot be made."""
 
     def __init__(self, settings: Settings, listening: Listening, observer: WorkerObserver) -> None:
         self._listening = listening
         self._observer = observer
-        self._engine = Engine(settings, observer)
+        try:
+            self._engine = Engine(settings, observer)
+        except (OSError, ValueError) as fault:
+            raise StartError(str(fault)) from fault
 
     async def open(self) -> None:
         """Begin to serve. Raises StartError."""
@@ -33,9 +36,11 @@ class Alone:
 
     async def adopt(self, settings: Settings) -> None:
         """Serve the next request by `settings`. Raises AdoptError."""
+        before = self._engine.settings
         try:
             self._engine.adopt(settings)
         except Exception as fault:
+            self._engine.adopt(before)  # it may have come halfway
             raise AdoptError(str(fault) or type(fault).__name__) from fault
         self._observer.adopt(settings)
 

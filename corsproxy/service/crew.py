@@ -71,7 +71,8 @@ class Crew:
         answers = await asyncio.gather(*(member.adopt(settings) for member in members))
         if refusals := [answer.why for answer in answers if answer is not None and answer.why]:
             self.settings = before
-            await asyncio.gather(*(member.adopt(before) for member in members))
+            # Whoever is there now: a successor may have begun with what is taken back.
+            await asyncio.gather(*(member.adopt(before) for member in self._members))
             raise AdoptError(refusals[0])
         self._observer.adopt(settings)
         for member, answer in zip(members, answers, strict=True):

@@ -54,9 +54,9 @@ async def work(descriptor: int) -> int:
 
 
 async def _serve(begin: Begin, observer: WorkerObserver, line: Line) -> int:
-    engine = Engine(begin.settings, observer)
-    worker = Worker(engine, observer, line)
     try:
+        engine = Engine(begin.settings, observer)
+        worker = Worker(engine, observer, line)
         await engine.open([(endpoint, _inherited(number)) for endpoint, number in begin.listeners])
     except (OSError, ValueError) as fault:
         line.send(Failed(str(fault)))
