@@ -6,6 +6,7 @@ Vary and the CORS fields where the caller asks for it; what was taken out is kep
 HOT: measured by `bench` GET.
 """
 
+import re
 from collections.abc import Callable
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
@@ -20,6 +21,7 @@ __all__ = ["ResponseHead", "read_response_head"]
 _NOT_HOP_BY_HOP = frozenset(
     {b"content-length", b"content-type", b"set-cookie", b"date", b"vary", b"location"}
 )
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class ResponseHead:
@@ -83,6 +85,8 @@ def _read_status_line(head: ResponseHead, line: bytes) -> None:
     code = line[9:12]
     if not code.isdigit() or line[12:13] not in (b" ", b""):
         raise BadResponse("the status is not three digits")
+    if _CONTROL.search(line) is not None:
+        raise BadResponse("the reason phrase has a control byte")  # llhttp lets it pass
     head.status = int(code)
     if head.status < 100:
         raise BadResponse("the status is below 100")

@@ -148,9 +148,7 @@ class UpstreamConnection(asyncio.Protocol):
         while True:
             end = data.find(b"\r\n\r\n")
             if end < 0 or end > _HEAD_LIMIT:
-                if len(data) > _HEAD_LIMIT:
-                    raise BadResponse("the response's head is too large")
-                self._held = data
+                self._hold(data)
                 return
             end += 4
             head = read_response_head(data if end == len(data) else data[:end], to_head=exchange.asks_head)
@@ -177,6 +175,14 @@ class UpstreamConnection(asyncio.Protocol):
         exchange.relay(text + self._take_body(data, exchange) if data and length else text)
         if not self._in_body:
             self._over(exchange)
+
+    def _hold(self, data: bytes) -> None:
+        """Keep an unfinished head, if it can still become one."""
+        if len(data) > _HEAD_LIMIT:
+            raise BadResponse("the response's head is too large")
+        if not data.startswith(b"HTTP/"[: len(data)]):
+            raise BadResponse("what the backend sent is not HTTP")
+        self._held = data
 
     def _take_body(self, data: bytes, exchange: "Exchange") -> bytes:
         """Return what to pass on of `data`; note the end of the body."""
