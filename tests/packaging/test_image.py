@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.packaging.health import health_check
 from tests.packaging.dockerfile import last_stage, value
+from tests.packaging.health import health_check
 from tests.processes import ROOT, Processes, free_port
 
 STAGE = last_stage(ROOT / "Dockerfile")
