@@ -55,7 +55,10 @@ def outcome(folder: Path, **environ: str) -> tuple[int, str]:
         ({}, (0, "2 passed, 1 skipped, 1 xfailed")),
         ({"CORSPROXY_TESTS_NO_SKIP": "1"}, (1, "2 failed, 2 passed")),
         ({"CORSPROXY_TESTS_WITHOUT_BROWSER": "1"}, (0, "1 passed, 2 skipped, 1 xfailed")),
-        ({"CORSPROXY_TESTS_WITHOUT_BROWSER": "1", "CORSPROXY_TESTS_NO_SKIP": "1"}, (1, "2 failed, 1 passed, 1 error")),
+        (
+            {"CORSPROXY_TESTS_WITHOUT_BROWSER": "1", "CORSPROXY_TESTS_NO_SKIP": "1"},
+            (1, "2 failed, 1 passed, 1 error"),
+        ),
     ],
     ids=["as usual", "no skip", "without browser", "both"],
 )
