@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from corsproxy.cors.rule import Cookies, Origins, Rule
 from tests.cors.oracle import Request
 
-__all__ = ["public_origins", "requests", "rule_sets"]
+__all__ = ["PATHS", "PATHS_SENT", "public_origins", "requests", "rule_sets"]
 
 EXACT = (
     "https://example.com",
@@ -214,6 +214,8 @@ PATHS_SENT = (
     b"/api/%00",
     b"/%zz",
     b"//api",
+    b"/api//users",
+    b"/a//z",
 )
 
 

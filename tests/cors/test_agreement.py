@@ -12,7 +12,7 @@ from corsproxy.cors.policy import Decision, Policy
 from corsproxy.cors.rule import Origins, Rule
 from corsproxy.cors.vocabulary import Action, Kind, Reason
 from tests.cors.browser import preflight_check
-from tests.cors.drawn import public_origins, requests, rule_sets
+from tests.cors.drawn import PATHS, PATHS_SENT, public_origins, requests, rule_sets
 from tests.cors.meaning import meant, parsed, simplified
 from tests.cors.oracle import PREFLIGHT_VARY, Request, Verdict, judge
 
@@ -86,6 +86,18 @@ def test_the_policy_agrees_with_the_oracle(
         assert (decision.would is None) == (verdict.would is None), request
         if decision.would is not None and verdict.would is not None:
             assert differences(seen(decision.would, request), expected(verdict.would)) == {}, request
+
+
+@pytest.mark.parametrize("first", PATHS)
+def test_every_path_meets_the_rule_that_comes_first(first: str) -> None:
+    for second, path in product(PATHS, PATHS_SENT):
+        pair = (
+            Rule(name="one", place="f:1", paths=(first,), origins=Origins(exact=("https://a.example",))),
+            Rule(name="two", place="f:2", paths=(second,), origins=Origins(any=True)),
+        )
+        request = Request(path=path, origin=b"https://a.example")
+        decision = Policy.compile(pair, ()).decide(request, b"https", b"proxy.example")
+        assert differences(seen(decision, request), expected(judge(pair, (), request))) == {}, (second, path)
 
 
 PATTERNS = {
