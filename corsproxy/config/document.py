@@ -47,8 +47,10 @@ class Document:
             return path
         result: KeyPath = ()
         for key in path:
-            kept = self.kept.get(result)
-            result = (*result, kept[key] if kept is not None and isinstance(key, int) else key)
+            kept = self.kept.get(result, [])
+            # A stand-in for a list that was lost whole has items the file has not.
+            is_moved = isinstance(key, int) and key < len(kept)
+            result = (*result, kept[int(key)] if is_moved else key)
         return result
 
     def place(self, path: KeyPath) -> Place:

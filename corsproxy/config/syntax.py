@@ -28,7 +28,7 @@ _MESSAGES = {
         "This colon begins a mapping where none can begin.",
         'quote a value that holds ": ", and check the indentation of this line and the one above',
     ),
-    "block sequence entries are not allowed": (
+    "sequence entries are not allowed": (
         "A list cannot begin on the line of its key.",
         'begin it on the next line with "- ", or write [item, item]',
     ),

@@ -3,7 +3,7 @@
 import contextlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corsproxy.config.environment import BadReference, substitute
@@ -57,17 +57,20 @@ NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,8}", fullmatch=True)
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 
 
+@settings(deadline=None)
 @given(ANY_TEXT, st.dictionaries(NAMES, ANY_TEXT, max_size=3))
 def test_text_escaped_comes_back(text: str, environ: dict[str, str]) -> None:
     """Every text can be written, whatever the environment holds."""
     assert substitute(text.replace("${", "$${"), environ) == text
 
 
+@settings(deadline=None)
 @given(NAMES, ANY_TEXT)
 def test_what_a_variable_holds_is_not_searched_again(name: str, value: str) -> None:
     assert substitute(f"<${{{name}}}>", {name: value}) == f"<{value}>"
 
 
+@settings(deadline=None)
 @given(ANY_TEXT)
 def test_any_text_is_substituted_or_refused(text: str) -> None:
     with contextlib.suppress(BadReference):

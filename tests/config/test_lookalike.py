@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corsproxy.config.lookalike import LookAlike, of_regex, of_wildcard
@@ -182,6 +182,7 @@ PIECES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(PIECES)
 def test_whatever_a_template_stands_for_is_matched(pattern: str) -> None:
     """The reader agrees with an independent engine about what an expression means."""
@@ -194,6 +195,7 @@ def test_whatever_a_template_stands_for_is_matched(pattern: str) -> None:
             assert re.fullmatch(pattern, text), (pattern, text)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["a", "app", "-", "*", "team"]), min_size=1, max_size=4).map("".join))
 def test_a_star_in_front_of_the_domain_never_matters(label: str) -> None:
     if "**" not in label:

@@ -3,7 +3,7 @@
 import contextlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
@@ -61,6 +61,7 @@ def test_bad_durations(value: object) -> None:
         parse_duration(value)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 86_400_000), st.sampled_from([("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0)]))
 def test_a_unit_multiplies(number: int, unit: tuple[str, float]) -> None:
     name, factor = unit
@@ -111,12 +112,14 @@ def test_bad_sizes(value: object, fix: str) -> None:
     assert refused.value.context["fix"] == fix
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**20), st.sampled_from([("B", 1), ("KiB", 1024), ("MiB", 1024**2)]))
 def test_a_size_unit_multiplies(number: int, unit: tuple[str, int]) -> None:
     name, factor = unit
     assert parse_size(f"{number}{name}") == number * factor
 
 
+@settings(deadline=None)
 @given(st.text(max_size=8) | st.integers() | st.floats() | st.booleans())
 def test_anything_else_is_refused_in_order(value: object) -> None:
     """No other exception comes out, whatever goes in."""

@@ -3,7 +3,7 @@
 import itertools
 import re
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corsproxy.config.reach import shadows
@@ -50,6 +50,7 @@ RULES = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(RULES)
 def test_exactly_the_rules_that_never_decide(rules: list[Rule]) -> None:
     deciding = {decides(rules, path, host) for path in PATHS for host in HOSTS}

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corsproxy.config.scalar import Guess, resolve
@@ -74,6 +74,7 @@ def test_guesses(text: str, meaning: str) -> None:
     assert resolve(text) == Guess(text, meaning)
 
 
+@settings(deadline=None)
 @given(st.from_regex(r"[-+.:_0-9a-zA-Z~=]{0,12}", fullmatch=True))
 def test_text_here_is_text_to_every_yaml_1_1_reader(text: str) -> None:
     """What PyYAML takes for anything but text is never text here, and what is a value here is the same there."""
@@ -86,6 +87,7 @@ def test_text_here_is_text_to_every_yaml_1_1_reader(text: str) -> None:
         assert yaml.safe_load(text) == found
 
 
+@settings(deadline=None)
 @given(st.integers(-(10**17), 10**17))
 def test_every_plain_number_is_itself(number: int) -> None:
     assert resolve(str(number)) == number
