@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, cast
 
 from corsproxy.cors.vocabulary import Reason
 from corsproxy.http1.faults import BadRequest
-from corsproxy.http1.fields import TOKEN
 from corsproxy.http1.framing import CHUNKED, ChunkedReader
 from corsproxy.http1.request import RequestHead, RequestReader
+from corsproxy.http1.salvage import salvage
 from corsproxy.proxy.exchange import Exchange
 from corsproxy.proxy.faults import Fault, fault, fault_of_message
 from corsproxy.proxy.forwarded import Client
@@ -32,7 +32,6 @@ _LINGER_SECONDS = 5.0
 # While draining, an idle connection may carry one more request that is already on its way.
 _DRAIN_IDLE_SECONDS = 1.0
 _EMPTY_LINES = re.compile(rb"(?:\r\n)+")
-_ORIGIN_LINE = re.compile(rb"\r\n[Oo][Rr][Ii][Gg][Ii][Nn]:[ \t]*([!-~]*)[ \t]*\r\n")
 
 
 class ClientConnection(asyncio.Protocol):
@@ -204,11 +203,12 @@ class ClientConnection(asyncio.Protocol):
 
     def _refuse_head(self, raw: bytes, why: Fault) -> None:
         """Answer a head that cannot be read; grant as far as origin and path can still be told."""
-        head = _salvage(raw)
+        head = salvage(raw)
         forwarding = self._client.forwarding(head)
         decision = self.engine.policy.decide(head, forwarding.scheme, forwarding.host)
         self.keep_alive = False
         self._buffer = b""
+        self._left = CHUNKED  # whatever still comes is nobody's request
         self._head_since = 0.0
         self.exchange = Exchange(self, head, forwarding, decision)
         self.exchange.failed(why)
@@ -335,10 +335,14 @@ class ClientConnection(asyncio.Protocol):
             else:
                 is_over = now - self.moved > self.engine.timeouts.client_body
             if is_over:
+                if exchange is not None:
+                    exchange.failed(
+                        fault(Reason.CLIENT_TIMEOUT, "the client did not take its answer in time")
+                    )
                 self.transport.abort()
         elif exchange is None:
             self._sweep_idle(now)
-        elif self._left and not self._held_by_upstream and not exchange.response_begun:
+        elif self._left and not self._held_by_upstream and exchange.awaits_body:
             if now - self.moved > self.engine.timeouts.client_body:
                 exchange.failed(fault(Reason.CLIENT_TIMEOUT, "the request's body did not arrive in time"))
         elif exchange.upstream is not None:
@@ -367,19 +371,3 @@ def _too_large(raw: bytes, limit: int) -> Fault:
     if line_end < 0 or line_end > limit:
         return Fault(Reason.HEAD_TOO_LARGE, 414, f"the request line is longer than {limit} bytes")
     return Fault(Reason.HEAD_TOO_LARGE, 431, f"the request's fields are longer than {limit} bytes")
-
-
-def _salvage(raw: bytes) -> RequestHead:
-    """Make of a broken head what is needed to answer it: method, path and the one Origin, where they are plain."""
-    head = RequestHead()
-    head.lines = []
-    head.method, head.target, head.path = b"-", b"/", b"/"
-    parts = raw[: raw.find(b"\r\n")].split(b" ") if b"\r\n" in raw else raw.split(b" ", 2)
-    if TOKEN.fullmatch(parts[0][:32]):
-        head.method = parts[0][:32]
-        if len(parts) > 1 and parts[1][:1] == b"/" and parts[1].isascii():
-            head.target = head.path = parts[1].partition(b"?")[0]
-    origins = _ORIGIN_LINE.findall(raw)
-    if len(origins) == 1:
-        head.origin = origins[0]
-    return head

@@ -81,7 +81,7 @@ class Exchange:
         action = decision.action
         head = self.head
         if head.max_forwards == b"0":
-            self._answer(200, _ALLOW)
+            self._answer(200, _ALLOW + decision.error_lines(head.origin))
         elif action is Action.FORWARD:
             limit = self.client.engine.limits.body_bytes
             if limit and head.length > limit:
@@ -191,12 +191,20 @@ class Exchange:
                 fault(Reason.QUEUE_FULL, "all connections to the backend are busy and the queue is full")
             )
 
+    @property
+    def awaits_body(self) -> bool:
+        """Whether more of the body is due now: not while the client waits to be told 100, nor after an answer."""
+        waits = self.head.expects_continue and not self.request_bytes
+        return not waits and not self.response_begun
+
     # --- the backend's answer ------------------------------------------------------------------
 
     def interim(self, head: ResponseHead) -> None:
         """Relay a 1xx to a client that knows them."""
         if self.head.minor == 0:
             return
+        if head.status == 100:
+            self.head.expects_continue = False
         if self.decision.strips:
             self._remove_cors(head)
         head.lines[-2] = b""
@@ -371,7 +379,8 @@ class Exchange:
         """Close after an own answer where the request's body is still on its way, or all is ending."""
         self.response_begun = True
         client = self.client
-        if not client.skip_body() or client.is_leaving:
+        # A client of HTTP/1.0 is not told that its connection stays: it would wait for the end.
+        if not client.skip_body() or client.is_leaving or not self.head.minor:
             client.keep_alive = False
 
     def _finish(self) -> None:

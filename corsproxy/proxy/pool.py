@@ -7,6 +7,8 @@ closes them. A pool that was replaced by a reload serves out what it has and kee
 """
 
 import asyncio
+import os
+import socket
 import ssl
 from collections import deque
 from collections.abc import Callable
@@ -187,8 +189,7 @@ class Pool:
             why = f"the TLS handshake with the backend failed: {error.reason or 'no reason given'}"
             self._connect_failed(fault(Reason.UPSTREAM_REFUSED, why))
         except OSError as error:
-            why = f"the backend cannot be connected to: {error.strerror or type(error).__name__}"
-            self._connect_failed(fault(Reason.UPSTREAM_REFUSED, why))
+            self._connect_failed(fault(Reason.UPSTREAM_REFUSED, _why(error)))
         else:
             if connection.is_closing:
                 why = "the backend closed the connection as soon as it had accepted it"
@@ -220,6 +221,14 @@ class Pool:
             self._waiting.popleft().failed(why)
         if len(self._waiting) > len(self._connecting) and self._has_room:
             self._connect()
+
+
+def _why(error: OSError) -> str:
+    """Say why a connection failed, without the address that asyncio puts into its messages."""
+    if isinstance(error, socket.gaierror):
+        return f"the backend's name cannot be resolved: {error.strerror}"
+    reason = os.strerror(error.errno) if error.errno else "no address of it answers"
+    return f"the backend cannot be connected to: {reason}"
 
 
 def _this_task() -> asyncio.Task[None]:
