@@ -8,11 +8,12 @@ HOT: measured by `bench` GET. The slow twin in tests/http1 judges it.
 
 import re
 from collections.abc import Callable
+from itertools import compress
 
 from httptools import HttpParserError, HttpParserInvalidMethodError, HttpParserUpgrade, HttpRequestParser
 
 from corsproxy.http1.faults import BadRequest
-from corsproxy.http1.fields import HOP_BY_HOP, REQUEST_PREFIXES, SILENT, TOKEN, elements, prefixes
+from corsproxy.http1.fields import HOP_BY_HOP, PREFIX, REQUEST_PREFIXES, SILENT, TOKEN, elements, prefixes
 from corsproxy.http1.framing import CHUNKED, content_length
 from corsproxy.http1.target import check_host, split_absolute
 
@@ -25,8 +26,8 @@ _NOT_HOP_BY_HOP = frozenset(
 _WEBSOCKET_KEY = re.compile(rb"[A-Za-z0-9+/]{22}==")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:+/=-]{1,128}")
 _START_LINE = re.compile(rb"([!-~]+) [!-~\x80-\xff]+ HTTP/([0-9.]+)")
-# TE, whose name is too short for a prefix, and names with an underscore.
-_ODD_NAME = re.compile(rb"\n(?:[Tt][Ee]:|[!#$%&'*+.^`|~0-9A-Za-z-]*_)").search
+_TE = re.compile(rb"\n[Tt][Ee]:").search
+_UNDERSCORE, _COLON, _LF, _HASH = b"_:\n#"  # as numbers: bytes are found faster by these
 _CODING = re.compile(rb"\r\n(?i:transfer-encoding):[ \t]*([0-9A-Za-z_-]+)[ \t]*(?=\r\n)")
 
 
@@ -90,13 +91,12 @@ class RequestReader:
         head = RequestHead()
         head.lines = lines
         _read_start_line(head, lines[0])
-        note_of = _NOTES_BY_PREFIX.get
-        for line in lines[1:-2]:
-            note = note_of(line[:5])
-            if note is not None:
-                note(head, line)
-        if _ODD_NAME(raw) is not None:
+        fields = lines[1:-2]
+        for line in compress(fields, map(_is_noted, map(PREFIX, fields))):
+            _NOTES_BY_PREFIX[line[:5]](head, line)
+        if _TE(raw) is not None:
             _drop(head, b"te")
+        if _has_underscored_name(raw):
             _drop_underscored(head)
         if head.connection:
             _end_hop_by_hop(head)
@@ -146,7 +146,7 @@ def _read_start_line(head: RequestHead, line: bytes) -> None:
         head.lines[0] = line[:-1] + b"1"
     if head.method in (b"CONNECT", b"TRACE"):
         raise BadRequest("CONNECT and TRACE are not served", 405)
-    if not target.isascii() or b"#" in target:
+    if not target.isascii() or _HASH in target:
         raise BadRequest("the request target has a '#' or a byte outside ASCII")
     if target[:1] != b"/":
         target = _odd_target(head, target)
@@ -336,6 +336,7 @@ _NOTES_BY_PREFIX: dict[bytes, Callable[[RequestHead, bytes], None]] = {
     **dict.fromkeys(prefixes("connection"), _note_connection_line),
     **dict.fromkeys(prefixes("sec-fetch-site"), _note_site_line),
 }
+_is_noted = _NOTES_BY_PREFIX.__contains__
 _KEEPS_ALIVE = frozenset({b"Connection: keep-alive", b"connection: keep-alive", b"Connection: Keep-Alive"})
 
 
@@ -344,6 +345,16 @@ def _drop(head: RequestHead, name: bytes) -> None:
     prefix = name + b":"
     size = len(prefix)
     head.lines[1:-2] = [line for line in head.lines[1:-2] if line[:size].lower() != prefix]
+
+
+def _has_underscored_name(raw: bytes) -> bool:
+    """Tell whether some field's name has an underscore; one look a line, however many a value has."""
+    at = raw.find(_UNDERSCORE)
+    while at >= 0:
+        if raw.rfind(_LF, 0, at) > raw.rfind(_COLON, 0, at):
+            return True
+        at = raw.find(_UNDERSCORE, raw.find(_LF, at))
+    return False
 
 
 def _drop_underscored(head: RequestHead) -> None:

@@ -8,15 +8,17 @@ HOT: measured by `bench` GET.
 
 import re
 from collections.abc import Callable
+from itertools import compress
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from corsproxy.http1.faults import BadResponse
-from corsproxy.http1.fields import HOP_BY_HOP, RESPONSE_PREFIXES, SILENT, elements, prefixes
+from corsproxy.http1.fields import HOP_BY_HOP, PREFIX, RESPONSE_PREFIXES, SILENT, elements, prefixes
 from corsproxy.http1.framing import CHUNKED, UNTIL_CLOSE, content_length
 
 __all__ = ["ResponseHead", "read_response_head"]
 
+_TE = re.compile(rb"\n[Tt][Ee]:").search
 # A backend may not have these removed by naming them in Connection.
 _NOT_HOP_BY_HOP = frozenset(
     {b"content-length", b"content-type", b"set-cookie", b"date", b"vary", b"location"}
@@ -57,11 +59,10 @@ def read_response_head(raw: bytes, *, to_head: bool) -> ResponseHead:
     head = ResponseHead()
     head.lines = lines = raw.split(b"\r\n")
     _read_status_line(head, lines[0])
-    for line in lines[1:-2]:
-        note = _NOTES_BY_PREFIX.get(line[:5])
-        if note is not None:
-            note(head, line)
-    if b"\nte:" in raw or b"\nTE:" in raw:
+    fields = lines[1:-2]
+    for line in compress(fields, map(_is_noted, map(PREFIX, fields))):
+        _NOTES_BY_PREFIX[line[:5]](head, line)
+    if _TE(raw) is not None:
         _drop(head, b"te")
     if head.connection:
         _end_hop_by_hop(head)
@@ -165,6 +166,7 @@ _NOTES_BY_PREFIX: dict[bytes, Callable[[ResponseHead, bytes], None]] = {
     **dict.fromkeys(prefixes("content-length"), _note_content),
     **dict.fromkeys(prefixes("connection"), _note_connection),
 }
+_is_noted = _NOTES_BY_PREFIX.__contains__
 _KEEPS_ALIVE = frozenset({b"Connection: keep-alive", b"connection: keep-alive"})
 
 
