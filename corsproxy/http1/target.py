@@ -21,7 +21,7 @@ def check_host(value: bytes) -> bytes:
     if match is None:
         raise BadRequest("Host is not a valid host and port")
     port = match[1]
-    if port is not None and int(port) > 65535:
+    if port is not None and len(port) == 5 and int(port) > 65535:
         raise BadRequest("Host names a port over 65535")
     return value
 

@@ -107,12 +107,12 @@ class ClientConnection(asyncio.Protocol):
         is_served = self.exchange is not None or (self.is_write_paused and self._buffer != b"")
         return is_served and not self._left and self.transport.can_write_eof()
 
-    def connection_lost(self, _exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:
         """Cut what was being done for this client."""
         self.engine.closed(self)
         self._is_ending = True
         if self.tunnel is not None:
-            self.tunnel.client_lost()
+            self.tunnel.client_lost(by_reset=exc is not None)
             return
         exchange, self.exchange = self.exchange, None
         if exchange is not None:
@@ -322,6 +322,8 @@ class ClientConnection(asyncio.Protocol):
         """Give this connection over to a tunnel; return what the client sent early."""
         self.tunnel = tunnel
         early, self._buffer = self._buffer, b""
+        if self._held_by_buffer:
+            self._bound_buffer()
         return early
 
     def sweep(self, now: float) -> None:
