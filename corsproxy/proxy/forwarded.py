@@ -84,12 +84,12 @@ class Client:
         named = b'host="%b";' % host if host else b""
         return b"for=%b;%bproto=%b" % (self._node.encode(), named, scheme)
 
-    def _port_of(self, host: bytes, scheme: bytes) -> bytes:
-        """Return the port the client used: the host's own, else ours, else the scheme's default."""
+    def _port_of(self, host: bytes, scheme: bytes, *, is_ours: bool = True) -> bytes:
+        """Return the port the client used: the host's own, else ours if it came to us, else the scheme's default."""
         name, colon, port = host.rpartition(b":")
         if colon and name and port.isdigit() and (name[:1] != b"[" or name[-1:] == b"]"):
             return port
-        if self._port:
+        if self._port and is_ours:
             return b"%d" % self._port
         return b"443" if scheme == b"https" else b"80"
 
@@ -103,7 +103,8 @@ class Client:
         if scheme not in (b"http", b"https"):
             scheme = self.scheme
         host = _first(said, b"x-forwarded-host") or head.host
-        port = _first(said, b"x-forwarded-port") or self._port_of(host, scheme)
+        came_to_us = b"x-forwarded-proto" not in said and b"x-forwarded-host" not in said
+        port = _first(said, b"x-forwarded-port") or self._port_of(host, scheme, is_ours=came_to_us)
         forwarded = b", ".join([*said.get(b"forwarded", ()), self._element(self.scheme, head.host)])
         lines = _VIA + self._lines(chain, scheme, host, port, forwarded)
         for name, value in head.forwarded:

@@ -1,11 +1,14 @@
 """After a 101: bytes pass both ways untouched until both sides have said they are done.
 
-Laws: a FIN is passed on as a FIN, a lost connection as a cut; a side that does not read stops the
-other; silence on both sides for `timeouts.tunnel_idle` ends it. (RFC 6455 §1.7, RFC 9110 §7.8)
+Laws: a FIN is passed on as a FIN, a reset as a reset; a side that does not read stops the other;
+silence on both sides for `timeouts.tunnel_idle` ends it, also where one side has left and the other
+does not take what is still due to it. (RFC 6455 §1.7, RFC 9110 §7.8)
 """
 
 import asyncio
 from typing import TYPE_CHECKING
+
+from corsproxy.proxy.reset import reset
 
 if TYPE_CHECKING:
     from corsproxy.proxy.downstream import ClientConnection
@@ -28,6 +31,7 @@ class Tunnel:
         self._down = 0
         self._client_done = False
         self._upstream_done = False
+        self._open = 2  # connections
         self._is_over = False
         self.moved = client.engine.now
 
@@ -68,18 +72,23 @@ class Tunnel:
         _end(self._client.transport)
         self._close_if_done()
 
-    def client_lost(self) -> None:
+    def client_lost(self, *, by_reset: bool) -> None:
         """End with the client's connection."""
-        self._finish()
-        if self._upstream_done:
+        self._lost()
+        if by_reset:
+            reset(self._upstream.transport)
+        elif self._upstream_done:
             self._upstream.transport.close()
         else:
             self._upstream.transport.abort()
 
-    def upstream_lost(self) -> None:
+    def upstream_lost(self, *, by_reset: bool) -> None:
         """End with the backend's connection; what it said last is still delivered."""
-        self._finish()
-        self._client.transport.close()
+        self._lost()
+        if by_reset:
+            reset(self._client.transport)
+        else:
+            self._client.transport.close()
 
     def cut(self) -> None:
         """End both at once."""
@@ -109,10 +118,15 @@ class Tunnel:
             self._upstream.transport.close()
             self._client.transport.close()
 
+    def _lost(self) -> None:
+        self._finish()
+        self._open -= 1
+        if not self._open:
+            self._client.engine.tunnels.discard(self)
+
     def _finish(self) -> None:
         if not self._is_over:
             self._is_over = True
-            self._client.engine.tunnels.discard(self)
             self._exchange.tunnel_over(self._up, self._down)
 
 

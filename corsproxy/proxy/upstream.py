@@ -113,7 +113,7 @@ class UpstreamConnection(asyncio.Protocol):
         """Tell the pool, and whoever was being served what it means for them."""
         self._pool.gone(self)
         if self.tunnel is not None:
-            self.tunnel.upstream_lost()
+            self.tunnel.upstream_lost(by_reset=exc is not None)
             return
         exchange, self.exchange = self.exchange, None
         if exchange is None:
