@@ -235,7 +235,9 @@ class Exchange:
         elif self.head.minor == 0:
             block += b"Connection: keep-alive\r\n"
         head.lines[-2] = block
-        return b"\r\n".join(head.lines)
+        text = b"\r\n".join(head.lines)
+        self.response_bytes = -len(text)  # bodies are counted; `relay` counts all
+        return text
 
     def _policy_block(self, head: ResponseHead) -> bytes:
         """Take the backend's CORS fields out of `head` and return the lines that are ours."""

@@ -32,7 +32,7 @@ class Record(NamedTuple):
     host: bytes
     origin: bytes | None
     request_bytes: int  # bodies only
-    response_bytes: int
+    response_bytes: int  # bodies that were forwarded; chunks with their framing, as they pass unopened
     request_id: str  # "" unless one was given or needed
     notes: tuple[Reason, ...] = ()  # backend_cors_conflict, backend_redirect
     removed_fields: tuple[bytes, ...] = ()  # the backend's CORS fields, with backend_cors_conflict
