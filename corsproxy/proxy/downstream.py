@@ -46,8 +46,9 @@ class ClientConnection(asyncio.Protocol):
         self.is_half_closed = False
         self.moved = engine.now  # when the client last sent or took something
         self._scheme, self._port, self._local = scheme, port, local
+        self._address = ""
         self._client: Client = cast("Client", None)
-        self._reader = RequestReader(engine.limits.header_count)
+        self._reader: RequestReader = cast("RequestReader", None)
         self._buffer = b""
         self._head_since = 0.0  # when the first byte of an unfinished head came; 0.0: there is none
         self._left = 0  # of the current request's body: a count, or CHUNKED
@@ -72,11 +73,20 @@ class ClientConnection(asyncio.Protocol):
         """Note who is there."""
         self.transport = cast("asyncio.Transport", transport)
         peer = transport.get_extra_info("peername")
-        address = peer[0] if isinstance(peer, tuple) else ""
-        self._client = Client(
-            address, scheme=self._scheme, port=self._port, local=self._local, trusted=self.engine.trusted
-        )
+        self._address = peer[0] if isinstance(peer, tuple) else ""
+        self.adopt()
         self.engine.opened(self)
+
+    def adopt(self) -> None:
+        """Believe and bound the client by the engine's settings from the next request on."""
+        self._reader = RequestReader(self.engine.limits.header_count)
+        self._client = Client(
+            self._address,
+            scheme=self._scheme,
+            port=self._port,
+            local=self._local,
+            trusted=self.engine.trusted,
+        )
 
     def data_received(self, data: bytes) -> None:
         """Take what the client sent: a body's part, a head, or what comes after."""

@@ -52,6 +52,8 @@ class Engine:
         """Use new settings from the next request on. Raises OSError where the backend's `ca` cannot be read."""
         before = self.settings
         self._use(settings)
+        for client in self.clients:
+            client.adopt()
         if settings.upstream != before.upstream or settings.timeouts.connect != before.timeouts.connect:
             old, self.pool = self.pool, self._make_pool()
             old.retire()

@@ -375,10 +375,12 @@ class Stage:
             sock.setblocking(False)
             if not endpoint.path:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            peer = Peer(sock)
+            self._clients.append(peer)
             await asyncio.get_running_loop().sock_connect(
                 sock, endpoint.path or (endpoint.host, endpoint.port)
             )
-            peer = Peer(sock)
+            return peer
         self._clients.append(peer)
         return peer
 
