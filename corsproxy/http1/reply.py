@@ -20,12 +20,9 @@ def phrase(status: int) -> str:
 
 def answer(status: int, lines: bytes, *, date: bytes, close: bool) -> bytes:
     """Return a whole response without content; `lines` are ready field lines, each with its CRLF."""
-    return b"%b%bDate: %b\r\n%b%b\r\n" % (
-        _STATUS_LINES[status],
-        lines,
-        date,
-        b"" if status == 204 else b"Content-Length: 0\r\n",
-        b"Connection: close\r\n" if close else b"",
+    end = b"\r\n\r\n" if status == 204 else b"\r\nContent-Length: 0\r\n\r\n"
+    return b"".join(
+        (_STATUS_LINES[status], lines, b"Connection: close\r\nDate: " if close else b"Date: ", date, end)
     )
 
 

@@ -40,6 +40,7 @@ class RequestHead:
     because most requests differ from few of them.
     """
 
+    raw: bytes
     method: bytes
     target: bytes
     path: bytes
@@ -68,6 +69,12 @@ class RequestHead:
     has_host = False
     says_close = False
 
+    def drop_odd_names(self) -> None:
+        """Take out TE and names with an underscore; before forwarding, since what is answered here needs no such look."""
+        if _ODD_NAME(self.raw) is not None:
+            _drop(self, b"te")
+            _drop_underscored(self)
+
 
 class RequestReader:
     """Reads the heads of one connection, in order; keeps llhttp's parser between them."""
@@ -90,14 +97,12 @@ class RequestReader:
         if self._count_limit and len(lines) - 3 > self._count_limit:
             raise BadRequest("the request has too many fields", 431)
         head = RequestHead()
+        head.raw = raw
         head.lines = lines
         _read_start_line(head, lines[0])
         fields = lines[1:-2]
         for line in compress(fields, map(_is_noted, map(PREFIX, fields))):
             _NOTES_BY_PREFIX[line[:5]](head, line)
-        if _ODD_NAME(raw) is not None:
-            _drop(head, b"te")
-            _drop_underscored(head)
         if head.connection:
             _end_hop_by_hop(head)
         if head.minor and not head.host:

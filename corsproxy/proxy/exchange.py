@@ -32,6 +32,7 @@ __all__ = ["Exchange"]
 # RFC 9110 §9.2.2. Not PATCH, not POST.
 _IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
 _KEPT_BODY = 64 * 1024  # how much of a body is kept so that it can be sent once more
+_new = tuple.__new__
 _RETRY_AFTER = b"Retry-After: 1\r\n"
 _ALLOW = b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"
 
@@ -102,6 +103,7 @@ class Exchange:
 
     def _request_text(self) -> bytes:
         head = self.head
+        head.drop_odd_names()
         lines = head.lines
         block = self._forwarding.lines
         if head.length == CHUNKED:
@@ -415,24 +417,28 @@ class Exchange:
         seconds = time.perf_counter() - self._started
         why = self._fault
         self.client.engine.observer.finished(
-            Record(
-                self.decision,
-                self._status,
-                None if why is None else why.reason,
-                time.time() - seconds,
-                seconds,
-                self._upstream_seconds,
-                self._forwarding.client,
-                head.method,
-                head.path,
-                self._forwarding.host,
-                head.origin,
-                self.request_bytes,
-                self.response_bytes,
-                head.request_id.decode() if head.request_id else "",
-                self._notes,
-                self._removed,
-                self._detail if why is None else why.detail,
+            # As Record(…), which costs twice as much.
+            _new(
+                Record,
+                (
+                    self.decision,
+                    self._status,
+                    None if why is None else why.reason,
+                    time.time() - seconds,
+                    seconds,
+                    self._upstream_seconds,
+                    self._forwarding.client,
+                    head.method,
+                    head.path,
+                    self._forwarding.host,
+                    head.origin,
+                    self.request_bytes,
+                    self.response_bytes,
+                    head.request_id.decode() if head.request_id else "",
+                    self._notes,
+                    self._removed,
+                    self._detail if why is None else why.detail,
+                ),
             )
         )
 

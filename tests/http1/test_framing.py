@@ -89,9 +89,9 @@ BROKEN = {
 @pytest.mark.parametrize("step", [1, 10_000])
 def test_broken(text: bytes, step: int) -> None:
     reader = ChunkedReader(BadRequest, decode=True)
+    pieces = [text[at : at + step] for at in range(0, len(text), step)]
     with pytest.raises(BadRequest) as caught:
-        for at in range(0, len(text), step):
-            reader.feed(text[at : at + step])
+        feed_all(reader, pieces)
     assert caught.value.status == 400
 
 

@@ -10,7 +10,9 @@ H = b"Host: a.example\r\n"
 
 
 def read(raw: bytes, count_limit: int = 128) -> RequestHead:
-    return RequestReader(count_limit).read(raw)
+    head = RequestReader(count_limit).read(raw)
+    head.drop_odd_names()
+    return head
 
 
 REFUSED = {
@@ -136,8 +138,10 @@ FORWARDED = {
     ),
     "high bytes stay": (b"X: \xe9\xff\r\n", [b"X: \xe9\xff"]),
     "hop-by-hop goes": (
-        (b"Connection: keep-alive\r\nKeep-Alive: 5\r\nProxy-Connection: x\r\nTE: trailers\r\nTrailer: x\r\nUpgrade: h2c\r\n"
-        b"HTTP2-Settings: abc\r\nA: b\r\n"),
+        (
+            b"Connection: keep-alive\r\nKeep-Alive: 5\r\nProxy-Connection: x\r\nTE: trailers\r\nTrailer: x\r\nUpgrade: h2c\r\n"
+            b"HTTP2-Settings: abc\r\nA: b\r\n"
+        ),
         [b"A: b"],
     ),
     "te in any case goes": (b"tE:x\r\nTe: y\r\nA: b\r\n", [b"A: b"]),
@@ -224,6 +228,7 @@ def test_no_handshake(raw: bytes) -> None:
 
 def test_a_reader_reads_on_after_bodies_and_upgrades() -> None:
     reader = RequestReader(128)
+    head = RequestHead()
     for raw in (
         HANDSHAKE,
         b"POST / HTTP/1.1\r\n" + H + b"Content-Length: 5\r\n\r\n",

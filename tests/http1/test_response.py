@@ -74,8 +74,10 @@ FORWARDED = {
         [b"server: x", b"Set-Cookie: a=1", b"Date:y", b"set-cookie:  b=2", b"X: \xe9"],
     ),
     "hop-by-hop goes": (
-        (b"Connection: X-Mine, keep-alive\r\nKeep-Alive: 1\r\nX-mine: 1\r\nTE: x\r\nTrailer: y\r\nUpgrade: h2c\r\n"
-        b"Proxy-Connection: z\r\nTransfer-Encoding: chunked\r\nA: b\r\n"),
+        (
+            b"Connection: X-Mine, keep-alive\r\nKeep-Alive: 1\r\nX-mine: 1\r\nTE: x\r\nTrailer: y\r\nUpgrade: h2c\r\n"
+            b"Proxy-Connection: z\r\nTransfer-Encoding: chunked\r\nA: b\r\n"
+        ),
         [b"A: b"],
     ),
     "what it may not name away stays": (
