@@ -11,6 +11,8 @@ import pytest
 from corsproxy.cli.loop import LoopFactory, loop_factory
 from tests.proxy.wire import Stage
 
+pytest.register_assert_rewrite("tests.proxy.dialogue")
+
 Staged = Callable[..., Awaitable[Stage]]
 
 

@@ -273,6 +273,8 @@ class Backend:
         async with asyncio.timeout(PATIENCE):
             sock, _ = await asyncio.get_running_loop().sock_accept(self._sock)
         sock.setblocking(False)
+        if not self.endpoint.path:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         peer = Peer(sock)
         self._peers.append(peer)
         return peer
