@@ -162,6 +162,8 @@ class Engine:
 
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()
+        # First of all: no fault below may stop the clock.
+        self._ticker = loop.call_later(self._period, self._tick)
         self.now = now = loop.time()
         self.date = formatdate(usegmt=True).encode()
         for client in tuple(self.clients):
@@ -175,7 +177,6 @@ class Engine:
         for pool in self._retired:
             pool.sweep(now, wait)
         self._retired = [pool for pool in self._retired if pool.active or pool.queued]
-        self._ticker = loop.call_later(self._period, self._tick)
 
 
 def _server_context(settings: Settings) -> ssl.SSLContext | None:

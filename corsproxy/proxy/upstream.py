@@ -215,7 +215,10 @@ class UpstreamConnection(asyncio.Protocol):
         self.is_reused = True
         if exchange.client.is_write_paused:
             self.transport.resume_reading()  # the next exchange may be a client's that reads
-        if self._keep and exchange.is_sent and not self.transport.is_closing():
+        has_sent = exchange.is_sent and not (
+            exchange.request_bytes and self.transport.get_write_buffer_size()
+        )
+        if self._keep and has_sent and not self.transport.is_closing():
             self._pool.release(self)
         else:
             self.transport.abort()

@@ -157,6 +157,23 @@ async def test_a_place_that_falls_free_goes_to_who_waits(staged: Staged) -> None
     assert (await second.response()).body == b"ok"
 
 
+async def test_one_that_has_not_taken_our_request_is_not_used(stage: Stage) -> None:
+    """The backend answers an upload that still waits for it to read: who knows what it takes for a request."""
+    client = await stage.connect()
+    peer = await stage.ask(client, b"PUT / HTTP/1.1\r\n" + HOST + b"Content-Length: 16000000\r\n\r\n")
+    await peer.head()
+    (exchange,) = (c.exchange for c in stage.engine.clients)
+    assert exchange is not None
+    assert exchange.upstream is not None
+    exchange.upstream.transport.set_write_buffer_limits(high=32_000_000)  # so that all of it is taken in
+    await client.send(b"x" * 16_000_000)
+    await until(lambda: exchange.is_sent)
+    await peer.send(OK)
+    assert (await client.response()).body == b"ok"
+    assert stage.engine.gauges().upstream_connections_idle == 0
+    assert await peer.is_gone()
+
+
 IDEMPOTENT = {
     "GET": GET,
     "HEAD": get(method=b"HEAD"),
