@@ -5,7 +5,17 @@ function init(args)
   local file = assert(io.open(args[1], "rb"))
   local message = file:read("*a")
   file:close()
-  wrk.format = function() return message end -- asked once: no Lua runs for a request
+  if not message:find("########", 1, true) then
+    wrk.format = function() return message end -- asked once: no Lua runs for a request
+    return
+  end
+  -- A message with this mark is never the same twice in a row on one connection.
+  local messages, next = {}, 0
+  for n = 1, 256 do messages[n] = message:gsub("########", string.format("%08d", n)) end
+  wrk.format = function()
+    next = next % 256 + 1
+    return messages[next]
+  end
 end
 
 function done(summary, latency, requests)

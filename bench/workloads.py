@@ -82,9 +82,17 @@ def request(method: str, path: str, *, origin: str = policy.ORIGIN, body: bytes 
 
 
 GET = Workload("get", "GET, 120 B of JSON", request("GET", SMALL_PATH), len(SMALL_JSON))
+# A page sends the same fields again and again, and corsproxy profits from it; this shows it when it cannot.
+GET_NEW = Workload(
+    "get-new",
+    "GET, 120 B of JSON, fields never the same twice",
+    request("GET", SMALL_PATH).replace(b"; theme=dark", b"; theme=########"),
+    len(SMALL_JSON),
+)
 PREFLIGHT = Workload("preflight", "preflight, answered by the proxy", request("OPTIONS", SMALL_PATH), 0)
 ALL: tuple[Workload, ...] = (
     GET,
+    GET_NEW,
     PREFLIGHT,
     Workload("16k", "GET, 16 KiB", request("GET", "/16k"), 16 * 1024),
     Workload(

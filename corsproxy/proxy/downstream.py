@@ -29,6 +29,7 @@ __all__ = ["ClientConnection"]
 _PIPELINE_LIMIT = 64 * 1024  # bytes read ahead of the request that is being served
 _LINGER_BYTES = 4 * 1024 * 1024  # of an upload that nobody wants, read so that the answer is not lost
 _LINGER_SECONDS = 5.0
+_FORGET_SECONDS = 5.0  # an idle connection costs little
 # While draining, an idle connection may carry one more request that is already on its way.
 _DRAIN_IDLE_SECONDS = 1.0
 _EMPTY_LINES = re.compile(rb"(?:\r\n)+")
@@ -376,6 +377,8 @@ class ClientConnection(asyncio.Protocol):
             limit = min(limit, _DRAIN_IDLE_SECONDS)
         if now - self.moved > limit:
             self.end()
+        elif now - self.moved > _FORGET_SECONDS:
+            self._reader.forget()
 
 
 def _too_large(raw: bytes, limit: int) -> Fault:

@@ -27,7 +27,7 @@ def test_some_peers_and_workloads() -> None:
     ("arguments", "said"),
     [
         (["--only", "nginx,apache"], "apache: no such name; there are corsproxy, nginx"),
-        (["--workloads", "2m"], "2m: no such name; there are get, preflight"),
+        (["--workloads", "2m"], "2m: no such name; there are get, get-new, preflight"),
         (["--rounds", "0"], "must be 1 at least"),
         (["measure"], "invalid choice: 'measure'"),
     ],

@@ -34,7 +34,7 @@ def test_names_are_those_that_the_command_line_takes() -> None:
 @pytest.mark.parametrize(
     ("peer", "workloads"),
     [
-        ("corsproxy", ["get", "preflight", "16k", "post", "1m", "100m"]),
+        ("corsproxy", ["get", "get-new", "preflight", "16k", "post", "1m", "100m"]),
         ("nginx-tuned", ["1m", "100m"]),
         ("flask-cors", ["preflight"]),
     ],
