@@ -1,8 +1,8 @@
 """Which field lines a proxy has to look at, and how to find them fast.
 
 A head is split into lines once; a line matters only if its first five bytes, in any case, begin one of
-the names below. Everything else travels on as the bytes that came. Measured on a browser's head:
-1.5 µs, where a callback a field costs 3.5 µs and a pattern over the whole head 3 µs.
+the names below. Everything else travels on as the bytes that came. Measured on a browser's head: under
+2 µs for splitting and finding, where one pattern over the whole head costs 2 to 3 µs.
 """
 
 import re
