@@ -166,8 +166,10 @@ class Exchange:
                 self.client.hold_reading(True)
         elif not self._can_be_kept():
             self._kept = None
-        elif self._kept is not None or self._kept_size == len(piece):
-            self._kept = [*(self._kept or ()), piece]
+        elif self._kept is not None:
+            self._kept.append(piece)
+        elif self._kept_size == len(piece):
+            self._kept = [piece]
 
     def _can_be_kept(self) -> bool:
         return self._kept_size <= _KEPT_BODY and self.head.method in _IDEMPOTENT
@@ -339,7 +341,8 @@ class Exchange:
         if not self.is_sent or why.status in (400, 408, 413, 414, 431, 501, 505):
             client.keep_alive = False
         extra = _RETRY_AFTER if why.status == 503 else _ALLOW if why.status == 405 else b""
-        self._problem(why.status, why.reason, why.detail, self.decision.error_lines(self.head.origin) + extra)
+        lines = self.decision.error_lines(self.head.origin) + extra
+        self._problem(why.status, why.reason, why.detail, lines, why.proxy_error)
 
     def _refuse(self) -> None:
         decision = self.decision
@@ -350,9 +353,10 @@ class Exchange:
             decision.reason,
             f"refused by {where}: {decision.reason.value}",
             decision.error_lines(self.head.origin),
+            proxy_error(decision.reason),
         )
 
-    def _problem(self, status: int, reason: Reason, detail: str, lines: bytes) -> None:
+    def _problem(self, status: int, reason: Reason, detail: str, lines: bytes, error: str) -> None:
         client = self.client
         self._status = status
         self._detail = detail
@@ -363,7 +367,7 @@ class Exchange:
                 code=reason.value,
                 detail=detail,
                 request_id=self._request_id(),
-                proxy_error=proxy_error(reason),
+                proxy_error=error,
                 lines=lines,
                 date=client.engine.date,
                 close=not client.keep_alive,
