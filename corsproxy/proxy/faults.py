@@ -1,15 +1,20 @@
 """Who is at fault when an exchange goes wrong, and what the client gets for it.
 
 Laws: a fault has a reason from the one vocabulary, a status and an RFC 9209 error type; the tables
-below are the only place that joins them.
+below are the only place that joins them. Where that type can say more than the reason does, the fault
+carries its own. What asyncio and OpenSSL say of a connection that failed is translated here.
 """
 
+import errno
+import os
+import socket
+import ssl
 from typing import NamedTuple
 
 from corsproxy.cors.vocabulary import Reason
 from corsproxy.http1.faults import BadMessage
 
-__all__ = ["Fault", "fault", "fault_of_message", "proxy_error"]
+__all__ = ["Fault", "fault", "fault_of_dialling", "fault_of_message", "proxy_error"]
 
 
 class Fault(NamedTuple):
@@ -18,6 +23,12 @@ class Fault(NamedTuple):
     reason: Reason
     status: int
     detail: str
+    error: str = ""  # an RFC 9209 error type that is closer than the reason's
+
+    @property
+    def proxy_error(self) -> str:
+        """The RFC 9209 error type."""
+        return self.error or proxy_error(self.reason)
 
 
 # RFC 9209 §2.3; what a refusal by policy is called there is http_request_denied.
@@ -31,6 +42,12 @@ _PROXY_ERRORS = {
     Reason.HEAD_TOO_LARGE: "http_request_error",
     Reason.BAD_REQUEST: "http_request_error",
     Reason.CLIENT_TIMEOUT: "http_request_error",
+}
+
+# Of errors that the system gives to connect(); all others are refusals.
+_CONNECT_ERRORS = {
+    errno.ENETUNREACH: "destination_ip_unroutable",
+    errno.EHOSTUNREACH: "destination_ip_unroutable",
 }
 
 _STATUS = {
@@ -60,7 +77,34 @@ def fault(reason: Reason, detail: str) -> Fault:
 
 def fault_of_message(bad: BadMessage) -> Fault:
     """Return the fault that a broken message comes to."""
-    return Fault(_REASON_BY_STATUS.get(bad.status, Reason.BAD_REQUEST), bad.status, bad.detail)
+    reason = _REASON_BY_STATUS.get(bad.status, Reason.BAD_REQUEST)
+    return Fault(reason, bad.status, bad.detail, "proxy_loop_detected" if bad.status == 508 else "")
+
+
+def fault_of_dialling(failure: OSError, *, is_tls: bool) -> Fault:
+    """Return the fault that a failed connection to the backend comes to, without its address."""
+    if isinstance(failure, TimeoutError):
+        detail = "the backend did not accept a connection in time"
+        return Fault(Reason.UPSTREAM_TIMEOUT, 504, detail, "connection_timeout")
+    error = ""
+    if isinstance(failure, ssl.SSLCertVerificationError):
+        detail = f"the backend's certificate was not accepted: {failure.verify_message}"
+        error = "tls_certificate_error"
+    elif isinstance(failure, ssl.SSLError):
+        why = failure.reason or "no reason given"
+        detail = f"the TLS handshake with the backend failed: {why}"
+        error = "tls_alert_received" if "_ALERT_" in why else "tls_protocol_error"
+    elif isinstance(failure, socket.gaierror):
+        detail = f"the backend's name cannot be resolved: {failure.strerror}"
+        error = "dns_error"
+    elif is_tls and isinstance(failure, ConnectionError) and failure.errno != errno.ECONNREFUSED:
+        detail = "the backend closed the connection in the TLS handshake"
+        error = "tls_protocol_error"
+    else:
+        why = os.strerror(failure.errno) if failure.errno else "no address of it answers"
+        detail = f"the backend cannot be connected to: {why}"
+        error = _CONNECT_ERRORS.get(failure.errno or 0, "")
+    return Fault(Reason.UPSTREAM_REFUSED, 502, detail, error)
 
 
 def proxy_error(reason: Reason) -> str:

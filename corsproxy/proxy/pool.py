@@ -7,8 +7,6 @@ closes them. A pool that was replaced by a reload serves out what it has and kee
 """
 
 import asyncio
-import os
-import socket
 import ssl
 from collections import deque
 from collections.abc import Callable
@@ -16,7 +14,7 @@ from typing import Protocol
 
 from corsproxy.config.settings import Upstream
 from corsproxy.cors.vocabulary import Reason
-from corsproxy.proxy.faults import Fault, fault
+from corsproxy.proxy.faults import Fault, fault, fault_of_dialling
 
 __all__ = ["Pool", "Pooled", "Waiting", "tls_context"]
 
@@ -178,18 +176,8 @@ class Pool:
         try:
             async with asyncio.timeout(self.connect_timeout):
                 connection = await self._dial()
-        except TimeoutError:
-            self._connect_failed(
-                fault(Reason.UPSTREAM_TIMEOUT, "the backend did not accept a connection in time")
-            )
-        except ssl.SSLCertVerificationError as error:
-            why = f"the backend's certificate was not accepted: {error.verify_message}"
-            self._connect_failed(fault(Reason.UPSTREAM_REFUSED, why))
-        except ssl.SSLError as error:
-            why = f"the TLS handshake with the backend failed: {error.reason or 'no reason given'}"
-            self._connect_failed(fault(Reason.UPSTREAM_REFUSED, why))
-        except OSError as error:
-            self._connect_failed(fault(Reason.UPSTREAM_REFUSED, _why(error)))
+        except OSError as failure:  # TimeoutError and ssl.SSLError are of its kind
+            self._connect_failed(fault_of_dialling(failure, is_tls=self.upstream.tls is not None))
         else:
             if connection.is_closing:
                 why = "the backend closed the connection as soon as it had accepted it"
@@ -221,14 +209,6 @@ class Pool:
             self._waiting.popleft().failed(why)
         if len(self._waiting) > len(self._connecting) and self._has_room:
             self._connect()
-
-
-def _why(error: OSError) -> str:
-    """Say why a connection failed, without the address that asyncio puts into its messages."""
-    if isinstance(error, socket.gaierror):
-        return f"the backend's name cannot be resolved: {error.strerror}"
-    reason = os.strerror(error.errno) if error.errno else "no address of it answers"
-    return f"the backend cannot be connected to: {reason}"
 
 
 def _this_task() -> asyncio.Task[None]:

@@ -95,7 +95,13 @@ HEADS = {
     "505": (get(fields=OWN, version=b"1.2"), bad(505, "only HTTP/1.0 and HTTP/1.1 are spoken here")),
     "508": (
         get(fields=OWN + b"Via: 1.1 corsproxy\r\n"),
-        bad(508, "the request has come through corsproxy before: a loop"),
+        problem(
+            508,
+            "bad_request",
+            "proxy_loop_detected",
+            "the request has come through corsproxy before: a loop",
+            OWN_GRANT,
+        ),
     ),
     "413, counted": (
         b"PUT / HTTP/1.1\r\n" + HOST + OWN + b"Content-Length: 9\r\n\r\n",
