@@ -7,6 +7,7 @@ HOT: measured by `bench` GET, 16 KiB, 1 MB and 100 MB.
 """
 
 import asyncio
+import ssl
 from typing import TYPE_CHECKING, cast
 
 from corsproxy.cors.vocabulary import Reason
@@ -89,9 +90,9 @@ class UpstreamConnection(asyncio.Protocol):
             self._keep = False
             self.transport.abort()
             return
-        exchange.moved = exchange.client.engine.now
         try:
             if self._in_body:
+                exchange.moved = exchange.client.engine.now
                 exchange.relay(self._take_body(data, exchange))
                 if not self._in_body:
                     self._over(exchange)
@@ -118,12 +119,24 @@ class UpstreamConnection(asyncio.Protocol):
         exchange, self.exchange = self.exchange, None
         if exchange is None:
             return
-        if self._in_body and self._left == UNTIL_CLOSE and exc is None:
+        if self._in_body and self._left == UNTIL_CLOSE and exc is None and not self._is_truncated():
             exchange.response_over()
         elif self.is_reused and not self.has_spoken and exchange.can_retry():
             exchange.retry()
         else:
             exchange.failed(_loss(exc, mid_response=self.has_spoken))
+
+    def _is_truncated(self) -> bool:
+        """Tell whether TLS ended without the alert that says so: anybody on the way can forge a FIN (RFC 9112 §9.8)."""
+        tls: ssl.SSLObject | None = self.transport.get_extra_info("ssl_object")
+        if tls is None:
+            return False
+        try:
+            return tls.read(1) != b""
+        except ssl.SSLZeroReturnError:
+            return False  # the alert has come
+        except ssl.SSLError:
+            return True  # more is waited for
 
     def pause_writing(self) -> None:
         """The backend does not read: stop reading the client."""
@@ -153,6 +166,8 @@ class UpstreamConnection(asyncio.Protocol):
             end += 4
             head = read_response_head(data if end == len(data) else data[:end], to_head=exchange.asks_head)
             data = data[end:]
+            # Bytes of a head are no progress until it is whole: a backend that drips is as good as silent.
+            exchange.moved = exchange.client.engine.now
             if head.status >= 200:
                 break
             if head.status == 101:

@@ -1,0 +1,158 @@
+"""How a TLS backend's answer ends: with the alert that says so, or cut by whoever can forge a FIN."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from corsproxy.config.settings import Upstream, UpstreamTls
+from corsproxy.cors.vocabulary import Reason
+from tests.proxy.certificates import Certificates
+from tests.proxy.conftest import Staged
+from tests.proxy.wire import GET, OK, Backend, Peer, Stage, get
+
+UNTIL_CLOSE = b"HTTP/1.1 200 OK\r\n\r\nall there is"
+
+
+class TlsByHand:
+    """A backend's end of TLS over a raw socket: it says close_notify when told to, and not before."""
+
+    def __init__(self, peer: Peer, context: ssl.SSLContext) -> None:
+        self.peer = peer
+        self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._in, self._out, server_side=True)
+
+    async def handshake(self) -> None:
+        while True:
+            try:
+                self._tls.do_handshake()
+            except ssl.SSLWantReadError:
+                await self._flush()
+                self._in.write(await self.peer.some())
+            else:
+                await self._flush()
+                return
+
+    async def head(self) -> bytes:
+        got = b""
+        while not got.endswith(b"\r\n\r\n"):
+            try:
+                got += self._tls.read(65536)
+            except ssl.SSLWantReadError:
+                self._in.write(await self.peer.some())
+        return got
+
+    async def send(self, data: bytes) -> None:
+        self._tls.write(data)
+        await self._flush()
+
+    async def notify(self) -> None:
+        """Send the alert that says that no more will come."""
+        try:
+            self._tls.unwrap()
+        except ssl.SSLWantReadError:
+            await self._flush()
+
+    async def _flush(self) -> None:
+        if data := self._out.read():
+            await self.peer.send(data)
+
+
+@pytest.fixture
+def certificates(tmp_path: Path) -> Certificates:
+    return Certificates.make(tmp_path)
+
+
+@pytest.fixture
+async def backend() -> AsyncIterator[Backend]:
+    backend = Backend()
+    yield backend
+    backend.close()
+
+
+@pytest.fixture
+async def secured(staged: Staged, backend: Backend, certificates: Certificates) -> Stage:
+    tls = UpstreamTls(certificates.ca, "b.example")
+    return await staged(upstream=Upstream(endpoint=backend.endpoint, authority="b.example", tls=tls))
+
+
+async def asked(
+    stage: Stage, backend: Backend, certificates: Certificates, request: bytes
+) -> tuple[Peer, TlsByHand]:
+    """Return the client that asked, and the backend's end that has read what it asked."""
+    client = await stage.connect()
+    await client.send(request)
+    tls = TlsByHand(await backend.accept(), certificates.server("b.example"))
+    await tls.handshake()
+    await tls.head()
+    return client, tls
+
+
+VERSIONS = {"to HTTP/1.1": GET, "to HTTP/1.0": get(version=b"1.0")}
+WHOLE = {"without a length": UNTIL_CLOSE, "with a length": OK}
+
+
+@pytest.mark.parametrize("request_", VERSIONS.values(), ids=VERSIONS)
+@pytest.mark.parametrize("answer", WHOLE.values(), ids=WHOLE)
+async def test_an_answer_that_ends_with_the_alert_is_whole(
+    secured: Stage, backend: Backend, certificates: Certificates, request_: bytes, answer: bytes
+) -> None:
+    client, tls = await asked(secured, backend, certificates, request_)
+    await tls.send(answer)
+    await tls.notify()
+    tls.peer.close()
+    response = await client.response()
+    assert (response.status, response.body, response.is_whole) == (
+        200,
+        answer.partition(b"\r\n\r\n")[2],
+        True,
+    )
+    assert await secured.book.ends() == (200, None)
+
+
+@pytest.mark.parametrize("how", ["half_close", "close", "reset"])
+@pytest.mark.parametrize("request_", VERSIONS.values(), ids=VERSIONS)
+async def test_an_answer_that_ends_without_it_is_not(
+    secured: Stage, backend: Backend, certificates: Certificates, request_: bytes, how: str
+) -> None:
+    client, tls = await asked(secured, backend, certificates, request_)
+    await tls.send(UNTIL_CLOSE)
+    assert await client.head() != b""
+    getattr(tls.peer, how)()
+    if request_ is GET:
+        assert not (await client.rest_or_reset()).endswith(b"0\r\n\r\n")
+    else:
+        with pytest.raises(ConnectionResetError):
+            await client.rest()
+    assert await secured.book.ends() == (200, Reason.UPSTREAM_CLOSED)
+
+
+@pytest.mark.parametrize("how", ["half_close", "close"])
+async def test_a_counted_answer_needs_no_alert(
+    secured: Stage, backend: Backend, certificates: Certificates, how: str
+) -> None:
+    client, tls = await asked(secured, backend, certificates, GET)
+    await tls.send(OK)
+    getattr(tls.peer, how)()
+    response = await client.response()
+    assert (response.body, response.is_whole) == (b"ok", True)
+    assert await secured.book.ends() == (200, None)
+
+
+async def test_a_large_answer_that_ends_with_the_alert_is_whole(
+    secured: Stage, backend: Backend, certificates: Certificates
+) -> None:
+    body = bytes(range(256)) * 8192
+    client, tls = await asked(secured, backend, certificates, get(version=b"1.0"))
+
+    async def answer() -> None:
+        await tls.send(b"HTTP/1.1 200 OK\r\n\r\n" + body)
+        await tls.notify()
+        tls.peer.close()
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(answer())
+        assert await client.head() == b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
+        assert await client.rest() == body
