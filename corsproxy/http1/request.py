@@ -17,12 +17,13 @@ from corsproxy.http1.faults import BadRequest
 from corsproxy.http1.fields import SILENT, TOKEN
 from corsproxy.http1.framing import CHUNKED
 from corsproxy.http1.request_fields import end_hop_by_hop, note_fields
-from corsproxy.http1.request_head import RequestHead
+from corsproxy.http1.request_head import RequestHead, drop
 from corsproxy.http1.target import split_absolute
 
 __all__ = ["RequestHead", "RequestReader"]
 
 _START_LINE = re.compile(rb"([!-~]+) [!-~\x80-\xff]+ HTTP/([0-9.]+)")
+_LINE_ENDS = b"\r\n"  # llhttp passes over them, in any order
 _HASH = 35  # "#"; a number is found faster in bytes than bytes are
 _CODING = re.compile(rb"\r\n(?i:transfer-encoding):[ \t]*([0-9A-Za-z_-]+)[ \t]*(?=\r\n)")
 # A target in origin form that needs no second look.
@@ -79,9 +80,13 @@ class RequestReader:
             end_hop_by_hop(head)
         if head.minor and not head.host:
             raise BadRequest("there is no Host field")
-        if head.length or head.upgrade:
-            # This parser now waits for a body that it will never be shown.
+        if head.length or head.upgrade or head.spends_judge:
+            # This parser now waits for a body that it will never be shown, or for the end.
             self._judge = HttpRequestParser(SILENT)
+        if head.expects_continue and not head.length:
+            # RFC 9110 §10.1.1: no content, no expectation. waitress would wait for both.
+            head.expects_continue = False
+            drop(head, b"expect")
         if head.length == CHUNKED and head.has_length:
             raise BadRequest("Content-Length stands beside Transfer-Encoding")
         return head
@@ -115,6 +120,8 @@ def _read_start_line(head: RequestHead, line: bytes) -> None:
     if len(parts) != 3:
         raise BadRequest("the request line is not method, target and version, parted by single spaces")
     head.method, target, version = parts
+    if line[0] in _LINE_ENDS:
+        raise BadRequest("a bare line end stands before the request line")
     if version != b"HTTP/1.1":
         if version != b"HTTP/1.0":
             raise BadRequest("only HTTP/1.0 and HTTP/1.1 are spoken here", 505)

@@ -124,6 +124,19 @@ def _note_expect(head: RequestHead, line: bytes, value: bytes) -> None:
         head.lines.remove(line)
 
 
+def _note_type(head: RequestHead, _line: bytes, _value: bytes) -> None:
+    """Admit one Content-Type. Stricter than RFC 9110 §5.3: WSGI servers take the first, the last, or both."""
+    if head.has_type:
+        raise BadRequest("there are two Content-Type fields")
+    head.has_type = True
+
+
+def _note_proxy_connection(head: RequestHead, line: bytes, _value: bytes) -> None:
+    """Ignore it; llhttp does not, and reads nothing after `close`."""
+    head.lines.remove(line)
+    head.spends_judge = True
+
+
 def _note_upgrade(head: RequestHead, line: bytes, value: bytes) -> None:
     head.lines.remove(line)
     head.upgrade = value.lower() if not head.upgrade else b","
@@ -178,7 +191,9 @@ def _note_forwarded(head: RequestHead, line: bytes, value: bytes) -> None:
 
 _NOTES = {
     b"connection": _note_connection,
+    b"proxy-connection": _note_proxy_connection,
     b"content-length": _note_length,
+    b"content-type": _note_type,
     b"transfer-encoding": _note_coding,
     b"expect": _note_expect,
     b"upgrade": _note_upgrade,

@@ -47,6 +47,8 @@ class RequestHead:
     websocket_version = b""
     has_length = False
     has_host = False
+    has_type = False
+    spends_judge = False
     says_close = False
 
     @property

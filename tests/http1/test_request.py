@@ -53,6 +53,8 @@ REFUSED = {
     "vertical tab chunked": (b"POST / HTTP/1.1\r\n" + H + b"Transfer-Encoding: \x0bchunked\r\n\r\n", 400),
     "chunked in 1.0": (b"POST / HTTP/1.0\r\n" + H + b"Transfer-Encoding: chunked\r\n\r\n", 400),
     # lines
+    "bare LF first": (b"\nGET / HTTP/1.1\r\n" + H + b"\r\n", 400),
+    "bare CR first": (b"\rGET / HTTP/1.1\r\n" + H + b"\r\n", 400),
     "bare LF": (b"GET / HTTP/1.1\n" + H + b"\r\n", 400),
     "bare LF in a field": (b"GET / HTTP/1.1\r\n" + H + b"X: a\nY: b\r\n\r\n", 400),
     "bare CR in a value": (b"GET / HTTP/1.1\r\n" + H + b"X: a\rb\r\n\r\n", 400),
@@ -102,6 +104,10 @@ REFUSED = {
     "names Authorization away": (b"GET / HTTP/1.1\r\n" + H + b"Connection: Authorization\r\n\r\n", 400),
     "names Content-Length away": (b"GET / HTTP/1.1\r\n" + H + b"Connection: content-length\r\n\r\n", 400),
     "names X-Forwarded-For away": (b"GET / HTTP/1.1\r\n" + H + b"Connection: X-Forwarded-For\r\n\r\n", 400),
+    "two Content-Types": (
+        b"POST / HTTP/1.1\r\n" + H + b"Content-Type: a/b\r\ncontent-type: a/b\r\n\r\n",
+        400,
+    ),
     "two Origins": (b"GET / HTTP/1.1\r\n" + H + b"Origin: https://a\r\nOrigin: https://a\r\n\r\n", 400),
     "two request methods": (
         b"OPTIONS / HTTP/1.1\r\n"
@@ -153,7 +159,11 @@ FORWARDED = {
     ),
     "a length is written plainly": (b"Content-Length: 007\r\n", [b"Content-Length: 7"]),
     "chunked is the forwarder's to say": (b"Transfer-Encoding: Chunked\r\n", []),
-    "expectation stays": (b"Expect: 100-Continue\r\n", [b"Expect: 100-Continue"]),
+    "expectation stays": (
+        b"Expect: 100-Continue\r\nContent-Length: 1\r\n",
+        [b"Expect: 100-Continue", b"Content-Length: 1"],
+    ),
+    "expectation without content goes": (b"A: b\r\nExpect: 100-continue\r\n", [b"A: b"]),
 }
 
 
@@ -234,6 +244,7 @@ def test_a_reader_reads_on_after_bodies_and_upgrades() -> None:
         b"POST / HTTP/1.1\r\n" + H + b"Content-Length: 5\r\n\r\n",
         b"POST / HTTP/1.1\r\n" + H + b"Transfer-Encoding: chunked\r\n\r\n",
         b"GET / HTTP/1.1\r\n" + H + b"Upgrade: h2c\r\nConnection: Upgrade\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + H + b"Proxy-Connection: close\r\n\r\n",
         b"GET / HTTP/1.1\r\n" + H + b"\r\n",
     ):
         head = reader.read(raw)
