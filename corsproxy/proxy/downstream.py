@@ -32,6 +32,7 @@ _LINGER_SECONDS = 5.0
 _FORGET_SECONDS = 5.0  # an idle connection costs little
 # While draining, an idle connection may carry one more request that is already on its way.
 _DRAIN_IDLE_SECONDS = 1.0
+_TLS_HANDSHAKE = b"\x16\x03"  # RFC 8446 §5.1; it would be waited for to the end of client_header
 _EMPTY_LINES = re.compile(rb"(?:\r\n)+")
 
 
@@ -176,7 +177,10 @@ class ClientConnection(asyncio.Protocol):
             if limit and len(data) > limit:
                 self._refuse_head(data, _too_large(data, limit))
                 return False
-            if self.is_half_closed:
+            if data[:2] == _TLS_HANDSHAKE:
+                why = "the client speaks TLS, and this port does not: use http://, or set `tls` to end TLS here"
+                self._refuse_head(data, fault(Reason.BAD_REQUEST, why))
+            elif self.is_half_closed:
                 self.end()
             elif not self._head_since:
                 self._head_since = self.engine.now
