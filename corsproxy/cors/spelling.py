@@ -67,7 +67,9 @@ class _Reading:
         self._demand("carries no user name or password", written["user"] is None)
         port = self._port(written["port"], scheme)
         rest: str = written["rest"]
-        if rest:
+        if rest and rest[0] not in _REST:
+            self._give_up("has only a port after the ] of its address")
+        elif rest:
             self._demand("has no trailing slash" if rest == "/" else _REST[rest[0]], False)
         if not self._is_lost:
             self.meant = f"{scheme}://{host}{port}"

@@ -78,7 +78,7 @@ class RequestReader:
         note_fields(head, lines[1:-2])
         if head.connection:
             end_hop_by_hop(head)
-        if head.minor and not head.host:
+        if head.minor and not head.has_host:
             raise BadRequest("there is no Host field")
         if head.length or head.upgrade or head.spends_judge:
             # This parser now waits for a body that it will never be shown, or for the end.

@@ -150,7 +150,7 @@ def _note_length(head: ResponseHead, line: bytes, value: bytes) -> None:
     head.has_length = True
     if head.length == UNTIL_CLOSE:
         head.length = length
-    if value[0] == 48 and length:  # a leading zero
+    if value[0] == 48 and len(value) > 1:  # a leading zero
         head.lines[head.lines.index(line)] = b"Content-Length: %d" % length
 
 

@@ -111,9 +111,9 @@ class Exchange:
         if head.is_websocket:
             block += b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
         host = self.client.engine.upstream_host
-        if host or not head.host:
+        if host or not head.has_host:
             lines[1:-2] = [line for line in lines[1:-2] if line[:5].lower() != b"host:"]
-            block += b"Host: %b\r\n" % (host or self.client.engine.upstream_authority)
+            block += b"Host: %b\r\n" % (host or head.host or self.client.engine.upstream_authority)
         lines[-2] = block
         return b"\r\n".join(lines)
 

@@ -41,6 +41,8 @@ def test_what_browsers_send_has_no_fault(text: str) -> None:
     ("text", "faults", "instead"),
     [
         ("https://example.com/", (SLASH,), "https://example.com"),
+        ("https://[::1]x", ("has only a port after the ] of its address",), None),
+        ("https://[::1]*.example.com", ("has only a port after the ] of its address",), None),
         ("https://example.com/app", ("has no path",), "https://example.com"),
         ("https://example.com?a=b", ("has no query",), "https://example.com"),
         ("https://example.com#top", ("has no fragment",), "https://example.com"),

@@ -71,6 +71,7 @@ REFUSED = {
     "name outside ASCII": (b"GET / HTTP/1.1\r\n" + H + b"X\xe9: a\r\n\r\n", 400),
     # hosts
     "no Host": (b"GET / HTTP/1.1\r\nX: a\r\n\r\n", 400),
+    "no Host, absolute target": (b"GET http://b.example/ HTTP/1.1\r\nX: a\r\n\r\n", 400),
     "two Hosts": (b"GET / HTTP/1.1\r\n" + H + H + b"\r\n", 400),
     "empty Host": (b"GET / HTTP/1.1\r\nHost:\r\n\r\n", 400),
     "Host with space": (b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400),

@@ -80,6 +80,7 @@ FORWARDED = {
         ),
         [b"A: b"],
     ),
+    "a length is written plainly": (b"content-length: 00\r\n", [b"Content-Length: 0"]),
     "what it may not name away stays": (
         b"Connection: Set-Cookie\r\nSet-Cookie: a=1\r\n",
         [b"Set-Cookie: a=1"],

@@ -42,6 +42,10 @@ FORWARDS = {
         b"GET http://a.example:80/p?q HTTP/1.1\r\n" + HOST + b"\r\n",
         forwarded(get(b"/p?q")),
     ),
+    "an absolute target of 1.0 without a Host": (
+        b"GET http://a.example:80/p?q HTTP/1.0\r\nA: b\r\n\r\n",
+        b"GET /p?q HTTP/1.1\r\nA: b\r\n" + FORWARDED + b"Host: a.example:80\r\n\r\n",
+    ),
     "OPTIONS *": (get(b"*", method=b"OPTIONS"), forwarded(get(b"*", method=b"OPTIONS"))),
     "a plain OPTIONS with an origin": (
         get(fields=b"Origin: https://app.example\r\n", method=b"OPTIONS"),
