@@ -60,6 +60,8 @@ class _Pages:
     async def readyz(self, _request: web.Request) -> web.Response:
         if self._fleet.is_draining:
             return web.Response(status=503, text="not ready: draining\n")
+        if not self._fleet.is_serving:
+            return web.Response(status=503, text="not ready: no worker serves\n")
         settings = self._fleet.settings
         endpoint = settings.upstream.endpoint
         if failure := await self._upstream.failure(endpoint, settings.timeouts.connect):

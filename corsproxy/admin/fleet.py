@@ -47,6 +47,10 @@ class Fleet(Protocol):
     def is_draining(self) -> bool:
         """True from the first signal to stop."""
 
+    @property
+    def is_serving(self) -> bool:
+        """True while there is a process that accepts clients."""
+
     def facts(self) -> Facts:
         """Say how the running configuration came about."""
 

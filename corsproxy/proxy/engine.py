@@ -1,6 +1,7 @@
 """Everything one worker needs to serve: settings in force, connections, the clock that sweeps them.
 
-Laws: new settings are adopted by assignment and hold for the next request; nothing is closed for them.
+Laws: new settings are adopted whole or not at all, by assignment, and hold for the next request (of TLS,
+for the next handshake); nothing is closed for them. A drain serves what had come before it began.
 Time is told by one coarse clock; there are no timers for single requests. It knows neither admin nor
 how processes are started.
 """
@@ -11,19 +12,21 @@ import ssl
 from collections.abc import Sequence
 from dataclasses import astuple
 from email.utils import formatdate
+from functools import partial
+from weakref import WeakSet
 
 from corsproxy.config.settings import Endpoint, Settings
 from corsproxy.cors.policy import Policy
 from corsproxy.proxy.downstream import ClientConnection
 from corsproxy.proxy.forwarded import TrustedProxies
-from corsproxy.proxy.pool import Pool
+from corsproxy.proxy.listener import Listener, server_context, tls_front
+from corsproxy.proxy.pool import Pool, tls_context
 from corsproxy.proxy.record import Gauges, Observer
 from corsproxy.proxy.tunnel import Tunnel
 from corsproxy.proxy.upstream import UpstreamConnection
 
 __all__ = ["Engine"]
 
-_BACKLOG = 2048
 _BUSY = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\nConnection: close\r\n\r\n"
 )
@@ -40,27 +43,45 @@ class Engine:
         self.now = 0.0  # coarse monotonic time in seconds
         self.date = formatdate(usegmt=True).encode()
         self._retired: list[Pool] = []
-        self._servers: list[asyncio.Server] = []
+        self._listeners: list[Listener] = []
+        # Accepted, and not yet opened: the TLS handshake is under way. One that fails tells nobody, hence weak.
+        self._arriving: WeakSet[ClientConnection] = WeakSet()
+        self._tls: ssl.SSLContext | None = None  # of the next handshake; None: plain HTTP
         self._ticker: asyncio.TimerHandle | None = None
         self._empty = asyncio.Event()
-        self._use(settings)
-        self.pool = self._make_pool()
+        self._use(settings, Policy.compile(settings.rules, settings.public_origins))
+        self.pool = _make_pool(settings)
 
     # --- settings ------------------------------------------------------------------------------
 
     def adopt(self, settings: Settings) -> None:
-        """Use new settings from the next request on. Raises OSError where the backend's `ca` cannot be read."""
-        before = self.settings
-        self._use(settings)
+        """Use new settings, and what their PEM files hold now, from the next request on.
+
+        Raises OSError, or its kind ssl.SSLError, for PEM files that will not do; nothing has changed then.
+        """
+        policy = Policy.compile(settings.rules, settings.public_origins)
+        tls = self._tls
+        if tls is not None and settings.tls is not None:
+            tls = server_context(settings.tls)
+        pool = self.pool
+        if (settings.upstream, settings.timeouts.connect) != (pool.upstream, pool.connect_timeout):
+            pool = _make_pool(settings)
+        authorities = pool.tls
+        if settings.upstream.tls is not None and settings.upstream.tls.ca:
+            authorities = tls_context(settings.upstream)
+        # What can fail is behind us.
+        self._use(settings, policy)
+        self._tls = tls
+        if pool is not self.pool:
+            self.pool.retire()
+            self._retired.append(self.pool)
+            self.pool = pool
+        pool.tls = authorities
         for client in self.clients:
             client.adopt()
-        if settings.upstream != before.upstream or settings.timeouts.connect != before.timeouts.connect:
-            old, self.pool = self.pool, self._make_pool()
-            old.retire()
-            self._retired.append(old)
 
-    def _use(self, settings: Settings) -> None:
-        self.policy = Policy.compile(settings.rules, settings.public_origins)
+    def _use(self, settings: Settings, policy: Policy) -> None:
+        self.policy = policy
         self.settings = settings
         self.limits = settings.limits
         self.timeouts = settings.timeouts
@@ -75,54 +96,49 @@ class Engine:
         shortest = min(*astuple(settings.timeouts), upstream.idle_timeout)
         self._period = max(0.05, min(1.0, shortest / 4))
 
-    def _make_pool(self) -> Pool:
-        settings = self.settings
-        return Pool(settings.upstream, settings.timeouts.connect, UpstreamConnection)
-
     # --- life ----------------------------------------------------------------------------------
 
     async def open(self, sockets: Sequence[tuple[Endpoint, socket.socket]]) -> None:
         """Accept clients on bound, listening, non-blocking sockets. Raises OSError or ssl.SSLError for bad PEM files."""
         self._tick()
+        tls = self.settings.tls
+        front = None
+        if tls is not None:
+            self._tls = server_context(tls)
+            front = tls_front(tls, self._current_tls)
         for endpoint, sock in sockets:
-            self._servers.append(
-                await (self._open_unix(sock) if endpoint.path else self._open_tcp(endpoint, sock))
-            )
+            context = None if endpoint.path else front
+            make = partial(self._arrive, endpoint, b"http" if context is None else b"https")
+            listener = Listener(sock, make, tls=context, seconds=self.timeouts.client_header)
+            self._listeners.append(listener)
+            await listener.open()
 
-    async def _open_tcp(self, endpoint: Endpoint, sock: socket.socket) -> asyncio.Server:
-        context = _server_context(self.settings)
-        scheme = b"http" if context is None else b"https"
-        return await asyncio.get_running_loop().create_server(
-            lambda: ClientConnection(self, scheme=scheme, port=endpoint.port, local=False),
-            sock=sock,
-            ssl=context,
-            backlog=_BACKLOG,
-            ssl_handshake_timeout=None if context is None else self.timeouts.client_header,
-        )
-
-    async def _open_unix(self, sock: socket.socket) -> asyncio.Server:
-        return await asyncio.get_running_loop().create_unix_server(
-            lambda: ClientConnection(self, scheme=b"http", port=0, local=True), sock=sock, backlog=_BACKLOG
-        )
+    def _current_tls(self) -> ssl.SSLContext:
+        assert self._tls is not None  # noqa: S101 -- only asked by listeners that have TLS
+        return self._tls
 
     async def drain(self) -> None:
-        """Accept no more, finish what is in flight, cut the rest after `timeouts.drain`."""
+        """Accept no more, finish what has come, cut the rest after `timeouts.drain`."""
         self.is_draining = True
-        for server in self._servers:
-            server.close()
-        if self.clients:
-            try:
-                async with asyncio.timeout(self.timeouts.drain):
+        self._close_listeners()
+        await asyncio.sleep(0)  # asyncio makes a connection one turn after it has accepted it
+        try:
+            async with asyncio.timeout(self.timeouts.drain):
+                while self.clients or self._arriving:
+                    self._empty.clear()
                     await self._empty.wait()
-            except TimeoutError:
-                pass
+        except TimeoutError:
+            pass
         self.abort()
+
+    def _close_listeners(self) -> None:
+        for listener in self._listeners:
+            listener.close()
 
     def abort(self) -> None:
         """Cut everything now."""
         self.is_draining = True
-        for server in self._servers:
-            server.close()
+        self._close_listeners()
         for tunnel in tuple(self.tunnels):
             tunnel.cut()
         for client in tuple(self.clients):
@@ -145,8 +161,14 @@ class Engine:
 
     # --- connections ---------------------------------------------------------------------------
 
+    def _arrive(self, endpoint: Endpoint, scheme: bytes) -> ClientConnection:
+        client = ClientConnection(self, scheme=scheme, port=endpoint.port, local=bool(endpoint.path))
+        self._arriving.add(client)
+        return client
+
     def opened(self, client: ClientConnection) -> None:
         """Note a new client; turn it away where there are too many."""
+        self._arriving.discard(client)
         self.clients.add(client)
         self.observer.connection_opened()
         limit = self.limits.connections
@@ -168,6 +190,8 @@ class Engine:
         self.date = formatdate(usegmt=True).encode()
         for client in tuple(self.clients):
             client.sweep(now)
+        if self.is_draining and not self.clients:
+            self._empty.set()  # handshakes may have failed
         idle = self.timeouts.tunnel_idle
         for tunnel in tuple(self.tunnels):
             if now - tunnel.moved > idle:
@@ -179,11 +203,5 @@ class Engine:
         self._retired = [pool for pool in self._retired if pool.active or pool.queued]
 
 
-def _server_context(settings: Settings) -> ssl.SSLContext | None:
-    if settings.tls is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    context.load_cert_chain(settings.tls.certificate, settings.tls.key)
-    return context
+def _make_pool(settings: Settings) -> Pool:
+    return Pool(settings.upstream, settings.timeouts.connect, UpstreamConnection)

@@ -69,7 +69,7 @@ class Pool:
         self.connect_timeout = connect_timeout
         self._make = make
         self._clock = asyncio.get_running_loop().time
-        self._tls = tls_context(upstream)
+        self.tls = tls_context(upstream)
         self._idle: list[Pooled] = []
         self._active: set[Pooled] = set()
         self._waiting: deque[Waiting] = deque()
@@ -176,7 +176,7 @@ class Pool:
         try:
             async with asyncio.timeout(self.connect_timeout):
                 connection = await self._dial()
-        except OSError as failure:  # TimeoutError and ssl.SSLError are of its kind
+        except (OSError, UnicodeError) as failure:  # TimeoutError and ssl.SSLError are of the first kind
             self._connect_failed(fault_of_dialling(failure, is_tls=self.upstream.tls is not None))
         else:
             if connection.is_closing:
@@ -191,15 +191,15 @@ class Pool:
         loop = asyncio.get_running_loop()
         endpoint = self.upstream.endpoint
         name = None
-        if self._tls is not None and self.upstream.tls is not None:
+        if self.tls is not None and self.upstream.tls is not None:
             name = self.upstream.tls.server_name or endpoint.host or "localhost"
         if endpoint.path:
             _, protocol = await loop.create_unix_connection(
-                lambda: self._make(self), endpoint.path, ssl=self._tls, server_hostname=name
+                lambda: self._make(self), endpoint.path, ssl=self.tls, server_hostname=name
             )
         else:
             _, protocol = await loop.create_connection(
-                lambda: self._make(self), endpoint.host, endpoint.port, ssl=self._tls, server_hostname=name
+                lambda: self._make(self), endpoint.host, endpoint.port, ssl=self.tls, server_hostname=name
             )
         return protocol  # type: ignore[return-value]  # what `make` made is a Pooled
 

@@ -36,13 +36,16 @@ class Alone:
 
     async def adopt(self, settings: Settings) -> None:
         """Serve the next request by `settings`. Raises AdoptError."""
-        before = self._engine.settings
         try:
             self._engine.adopt(settings)
         except Exception as fault:
-            self._engine.adopt(before)  # it may have come halfway
             raise AdoptError(str(fault) or type(fault).__name__) from fault
         self._observer.adopt(settings)
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether this process accepts clients; it does or there is nobody to ask."""
+        return True
 
     async def snapshots(self) -> Sequence[Snapshot]:
         """Give what was counted so far."""

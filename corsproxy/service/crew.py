@@ -81,6 +81,11 @@ class Crew:
                     "warning", "a worker does not answer; it adopts when it can", pid=member.pid
                 )
 
+    @property
+    def is_serving(self) -> bool:
+        """Whether there is a worker that accepts clients."""
+        return any(member.ready.is_set() and not member.gone.is_set() for member in self._members)
+
     async def snapshots(self) -> Sequence[Snapshot]:
         """Collect what all workers counted, those that departed included."""
         await asyncio.gather(*(member.count() for member in self._members))

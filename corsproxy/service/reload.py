@@ -21,7 +21,7 @@ Load = Callable[[], Awaitable[Settings]]
 Adopt = Callable[[Settings], Awaitable[None]]
 
 # Sockets are bound once, before anything starts; so is what listens on them.
-NEEDS_RESTART = ("listen", "workers", "admin", "tls")
+NEEDS_RESTART = ("listen", "workers", "admin")
 
 
 class AdoptError(Exception):
@@ -31,6 +31,8 @@ class AdoptError(Exception):
 def adoptable(running: Settings, loaded: Settings) -> tuple[Settings, tuple[str, ...]]:
     """Give what of `loaded` can take over from `running` now, and the names of what cannot."""
     stuck = tuple(name for name in NEEDS_RESTART if getattr(running, name) != getattr(loaded, name))
+    if (running.tls is None) != (loaded.tls is None):  # certificates may change, http to https may not
+        stuck = (*stuck, "tls")
     kept = {name: getattr(running, name) for name in stuck}
     return replace(loaded, **kept), stuck
 

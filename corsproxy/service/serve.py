@@ -23,6 +23,7 @@ from corsproxy.config.settings import Endpoint, Settings
 from corsproxy.config.watch import Watch
 from corsproxy.observe.counters import Snapshot
 from corsproxy.observe.observer import WorkerObserver, wants_colour
+from corsproxy.observe.stdlib import adopt_libraries
 from corsproxy.proxy.sockets import Listening, bind
 from corsproxy.service.alone import Alone
 from corsproxy.service.crew import Crew
@@ -55,6 +56,10 @@ class Workers(Protocol):
     async def adopt(self, settings: Settings) -> None:
         """Serve the next request by these settings."""
 
+    @property
+    def is_serving(self) -> bool:
+        """Whether anybody accepts clients."""
+
     async def snapshots(self) -> Sequence[Snapshot]:
         """Collect what was counted."""
 
@@ -78,6 +83,11 @@ class Service:
         """The settings that are in force."""
         return self._reload.settings
 
+    @property
+    def is_serving(self) -> bool:
+        """Whether anybody accepts clients."""
+        return self._workers.is_serving
+
     def facts(self) -> Facts:
         """Say how the running configuration came about."""
         return self._reload.facts
@@ -93,6 +103,7 @@ async def serve(plan: Plan) -> None:
     settings = plan.settings
     with _bound(settings.listen, settings.workers) as public, _bound(_admin_endpoints(settings)) as admin:
         observer = WorkerObserver(settings, sys.stdout.fileno(), colour=wants_colour(os.environ))
+        adopt_libraries(observer.event)
         try:
             await _serve(plan, public, admin, observer, stop)
         finally:

@@ -13,6 +13,7 @@ import sys
 from contextlib import suppress
 
 from corsproxy.observe.observer import WorkerObserver, wants_colour
+from corsproxy.observe.stdlib import adopt_libraries
 from corsproxy.proxy.engine import Engine
 from corsproxy.service.control import (
     Abort,
@@ -46,6 +47,7 @@ async def work(descriptor: int) -> int:
     if not isinstance(begin, Begin):
         return 0  # the supervisor ended before it had a word for us
     observer = WorkerObserver(begin.settings, sys.stdout.fileno(), colour=wants_colour(os.environ))
+    adopt_libraries(observer.event)
     try:
         return await _serve(begin, observer, line)
     finally:

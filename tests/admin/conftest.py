@@ -18,6 +18,7 @@ class FakeFleet:
 
     def __init__(self) -> None:
         self.is_draining = False
+        self.is_serving = True
         self.upstream = Endpoint("127.0.0.1", 1)
         self.said = Facts(started_at=STARTED, loaded_at=STARTED, generation=1)
         self.workers: list[Snapshot] = [Snapshot(pids=(1,))]

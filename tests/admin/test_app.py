@@ -98,6 +98,16 @@ async def test_readyz_while_draining_does_not_ask_the_backend(client: AdminClien
         )
 
 
+async def test_readyz_while_no_worker_serves_does_not_ask_the_backend(
+    client: AdminClient, fleet: FakeFleet
+) -> None:
+    server, fleet.upstream = await listening_backend()
+    fleet.is_serving = False
+    async with server:
+        response = await client.get("/readyz")
+        assert (response.status, await response.text()) == (503, "not ready: no worker serves\n")
+
+
 async def test_status_at_the_start(client: AdminClient, fleet: FakeFleet) -> None:
     fleet.workers = [
         Snapshot(gauges=Gauges(3, 1, 2, 0, 1), pids=(11,)),

@@ -1,11 +1,19 @@
 """New settings: they hold for the next request, on connections that stay open."""
 
+import asyncio
+import ssl
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from shutil import copyfile
 
-from corsproxy.config.settings import Limits, Timeouts
+import pytest
+
+from corsproxy.config.settings import Limits, ServerTls, Settings, Timeouts, UpstreamTls
 from corsproxy.cors.rule import Origins
+from tests.proxy.certificates import Certificates
 from tests.proxy.conftest import Staged
-from tests.proxy.wire import GET, GRANT, OK, ORIGIN, RULE, Backend, Stage, get, until
+from tests.proxy.wire import GET, GRANT, OK, ORIGIN, RULE, Backend, Peer, Stage, get, until
 
 FROM = get(fields=b"Origin: " + ORIGIN + b"\r\n")
 
@@ -118,3 +126,104 @@ async def test_timeouts_change_on_open_connections(stage: Stage) -> None:
     await until(lambda: bool(stage.engine.clients))
     stage.engine.adopt(replace(stage.settings, timeouts=Timeouts(client_header=0.1)))
     assert await client.ended()
+
+
+NOWHERE = "/nowhere/at/all.pem"
+
+
+def unreadable_authorities(settings: Settings) -> Settings:
+    return replace(settings, upstream=replace(settings.upstream, tls=UpstreamTls(ca=NOWHERE)))
+
+
+def unreadable_certificate(settings: Settings) -> Settings:
+    return replace(settings, tls=ServerTls(NOWHERE, NOWHERE))
+
+
+@pytest.mark.parametrize("spoilt", [unreadable_authorities, unreadable_certificate])
+async def test_what_cannot_be_adopted_whole_changes_nothing(
+    staged: Staged, tmp_path: Path, spoilt: Callable[[Settings], Settings]
+) -> None:
+    certificates = Certificates.make(tmp_path)
+    stage = await staged(rules=(RULE,), tls=certificates.server_files("a.example"))
+    before, pool = stage.engine.settings, stage.engine.pool
+    with pytest.raises(FileNotFoundError):
+        stage.engine.adopt(spoilt(replace(stage.settings, rules=(), limits=Limits(header_count=2))))
+    assert stage.engine.settings is before
+    assert stage.engine.pool is pool
+    client = await stage.connect(tls=certificates.client())
+    peer = await stage.ask(client, get(fields=b"Origin: " + ORIGIN + b"\r\nX: a\r\nX: b\r\n"))
+    await peer.request()
+    await peer.send(OK)
+    assert GRANT in (await client.response()).head
+
+
+async def answered(stage: Stage, client: Peer) -> None:
+    """Carry one request of this client over a connection to the backend that is made for it or idles."""
+    await client.send(get(fields=b"Connection: close\r\n"))
+    peer = await stage.backend.accept()
+    await peer.request()
+    await peer.send(OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+    assert (await client.response()).body == b"ok"
+
+
+async def test_a_renewed_certificate_for_the_next_handshake(staged: Staged, tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    (tmp_path / "new").mkdir()
+    old, new = Certificates.make(tmp_path / "old"), Certificates.make(tmp_path / "new")
+    paths = old.server_files("a.example")
+    stage = await staged(tls=paths)
+    before = await stage.connect(tls=old.client())
+    renewed = new.server_files("a.example")
+    copyfile(renewed.certificate, paths.certificate)
+    copyfile(renewed.key, paths.key)
+    stage.engine.adopt(stage.settings)
+    after = await stage.connect(tls=new.client())
+    with pytest.raises(ssl.SSLCertVerificationError):
+        await stage.connect(tls=old.client())
+    await answered(stage, after)
+    await answered(stage, before)  # no connection was closed for it
+
+
+async def test_a_certificate_at_another_place_for_the_next_handshake(staged: Staged, tmp_path: Path) -> None:
+    certificates = Certificates.make(tmp_path)
+    stage = await staged(tls=certificates.server_files("b.example"))
+    with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
+        await stage.connect(tls=certificates.client())
+    stage.engine.adopt(replace(stage.settings, tls=certificates.server_files("a.example")))
+    await answered(stage, await stage.connect(tls=certificates.client()))
+
+
+async def test_renewed_authorities_for_the_next_connection_to_the_backend(
+    staged: Staged, tmp_path: Path
+) -> None:
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "others").mkdir()
+    theirs, others = Certificates.make(tmp_path / "theirs"), Certificates.make(tmp_path / "others")
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=theirs.server("b.example"))
+    port = server.sockets[0].getsockname()[1]
+    stage = await staged()
+    ca = tmp_path / "ca.pem"
+    copyfile(others.ca, ca)
+    upstream = stage.upstream()
+    upstream = replace(
+        upstream,
+        endpoint=replace(upstream.endpoint, port=port),
+        tls=UpstreamTls(ca=str(ca), server_name="b.example"),
+    )
+    settings = replace(stage.settings, upstream=upstream)
+    stage.engine.adopt(settings)
+    client = await stage.connect()
+    await client.send(GET)
+    assert (await client.response()).status == 502
+    copyfile(theirs.ca, ca)
+    stage.engine.adopt(settings)
+    await client.send(GET)
+    assert (await client.response()).body == b"ok"
+    server.close()

@@ -1,13 +1,16 @@
 """Ending: what is in flight finishes, what idles is closed, what takes too long is cut, nothing is left."""
 
 import asyncio
+import socket
+from pathlib import Path
 
 import pytest
 
 from corsproxy.config.settings import Timeouts
+from tests.proxy.certificates import Certificates
 from tests.proxy.conftest import Staged
 from tests.proxy.test_tunnel import switched
-from tests.proxy.wire import GET, HOST, NONE_OPEN, OK, Stage, get, until
+from tests.proxy.wire import GET, HOST, NONE_OPEN, OK, Peer, Stage, TlsPeer, get, until
 
 CLOSING = OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
 
@@ -141,3 +144,36 @@ async def test_abort_leaves_nothing(stage: Stage) -> None:
     assert await peer.is_gone()
     await until(lambda: stage.engine.gauges() == NONE_OPEN)
     assert await stage.book.ends() == (0, None)
+
+
+@pytest.mark.parametrize("secure", [False, True])
+async def test_connections_that_wait_to_be_accepted_are_served(
+    staged: Staged, tmp_path: Path, secure: bool
+) -> None:
+    certificates = Certificates.make(tmp_path)
+    stage = await staged(tls=certificates.server_files("a.example") if secure else None)
+    endpoint = stage.endpoints[0]
+    # Connected by the kernel alone: the loop has no turn between this and the drain's beginning.
+    queued = [socket.create_connection((endpoint.host, endpoint.port)) for _ in range(5)]
+    draining = asyncio.ensure_future(stage.engine.drain())
+    served = []
+    for sock in queued:
+        sock.setblocking(False)
+        peer: Peer
+        if secure:
+            streams = await asyncio.open_connection(
+                sock=sock, ssl=certificates.client(), server_hostname="a.example"
+            )
+            peer = TlsPeer(*streams)
+        else:
+            peer = Peer(sock)
+        await peer.send(GET)
+        served.append(peer)
+    for _ in served:
+        backend = await stage.backend.accept()
+        await backend.request()
+        await backend.send(CLOSING)  # serves one request each
+    for peer in served:
+        assert (await peer.response()).raw == CLOSING
+        peer.close()
+    await draining

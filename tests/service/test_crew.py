@@ -199,6 +199,18 @@ async def test_one_that_dies_young_again_and_again_is_replaced_all_the_same(stag
     assert stage.messages(pid) == ["worker ended"]
 
 
+async def test_while_all_are_gone_nobody_serves(stage: Stage) -> None:
+    assert stage.crew.is_serving
+    for pid in await stage.pids():
+        os.kill(pid, signal.SIGKILL)
+    async with asyncio.timeout(10):
+        while stage.crew.is_serving:  # noqa: ASYNC110 -- what ends it is a process's end
+            await asyncio.sleep(0)
+        while not stage.crew.is_serving:  # noqa: ASYNC110 -- as above
+            await asyncio.sleep(0)
+    assert (await get(stage.endpoint))[-3:] == b"yes"
+
+
 async def is_refused(endpoint: Endpoint) -> bool:
     try:
         _, writer = await asyncio.open_connection(endpoint.host, endpoint.port)

@@ -157,6 +157,13 @@ class TestGood:
         )
         assert stage.outcome().waits_for_restart == ("workers", "tls")
 
+    async def test_another_certificate_needs_none(self, stage: Stage) -> None:
+        stage.reload.settings = settings(tls=ServerTls("a", "b"))
+        stage.reload.ask()
+        await stage.load(settings("second", tls=ServerTls("c", "d")))
+        assert stage.adopted == [settings("second", tls=ServerTls("c", "d"))]
+        assert stage.outcome().waits_for_restart == ()
+
     async def test_its_warnings_are_said_again(self, stage: Stage) -> None:
         stage.reload.ask()
         await stage.load(settings("second", warnings=("dangerous!",)))

@@ -1,0 +1,103 @@
+"""One listening socket: accepts clients until it is closed, and then those that the kernel has queued.
+
+Laws: a connection that was queued before the close is served, not reset; the socket that was given is
+closed with it. TLS is judged anew for each handshake, so a renewed certificate needs no new listener.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any
+
+from corsproxy.config.settings import ServerTls
+
+__all__ = ["Listener", "server_context", "tls_front"]
+
+_BACKLOG = 2048
+
+
+def server_context(tls: ServerTls) -> ssl.SSLContext:
+    """Return how we show ourselves to clients. Raises OSError, or its kind ssl.SSLError, for bad PEM files."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    context.load_cert_chain(tls.certificate, tls.key)
+    return context
+
+
+def tls_front(first: ServerTls, current: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
+    """Return a context for the life of a listener, which hands each handshake over to the `current` one.
+
+    Loading a new pair into a live context would leave the old one beside it where the kinds of key differ.
+    """
+    front = server_context(first)
+
+    def hand_over(connection: ssl.SSLObject, _name: str | None, _front: ssl.SSLContext) -> None:
+        connection.context = current()
+
+    front.sni_callback = hand_over  # OpenSSL calls it also where the client names nobody
+    return front
+
+
+class Listener:
+    """Accepts on a bound, listening, non-blocking socket; `make` gives the protocol of each connection.
+
+    `seconds` is how long a TLS handshake may take.
+    """
+
+    def __init__(
+        self,
+        bound: socket.socket,
+        make: Callable[[], asyncio.Protocol],
+        *,
+        tls: ssl.SSLContext | None,
+        seconds: float,
+    ) -> None:
+        self._bound = bound
+        self._make = make
+        self._tls = tls
+        self._seconds = None if tls is None else seconds
+        self._server: asyncio.Server | None = None
+        self._taking: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> None:
+        """Begin to accept."""
+        loop = asyncio.get_running_loop()
+        create: Callable[..., Coroutine[Any, Any, asyncio.Server]] = (
+            loop.create_unix_server if self._bound.family == socket.AF_UNIX else loop.create_server
+        )
+        self._server = await create(
+            self._make,
+            sock=self._bound,
+            ssl=self._tls,
+            backlog=_BACKLOG,
+            ssl_handshake_timeout=self._seconds,
+        )
+
+    def close(self) -> None:
+        """Take what is queued, and accept no more."""
+        if self._server is None:
+            return
+        for sock in self._queued():
+            task = asyncio.get_running_loop().create_task(self._take(sock, self._make()))
+            self._taking.add(task)
+            task.add_done_callback(self._taking.discard)
+        self._server.close()
+        self._server = None
+
+    def _queued(self) -> list[socket.socket]:
+        found = []
+        with suppress(OSError):  # none is left, or no descriptor is
+            while True:
+                sock, _ = self._bound.accept()
+                sock.setblocking(False)
+                found.append(sock)
+        return found
+
+    async def _take(self, sock: socket.socket, protocol: asyncio.Protocol) -> None:
+        with suppress(OSError):  # it left, or its handshake failed
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: protocol, sock, ssl=self._tls, ssl_handshake_timeout=self._seconds
+            )
