@@ -81,8 +81,11 @@ def fault_of_message(bad: BadMessage) -> Fault:
     return Fault(reason, bad.status, bad.detail, "proxy_loop_detected" if bad.status == 508 else "")
 
 
-def fault_of_dialling(failure: OSError, *, is_tls: bool) -> Fault:
+def fault_of_dialling(failure: OSError | UnicodeError, *, is_tls: bool) -> Fault:
     """Return the fault that a failed connection to the backend comes to, without its address."""
+    if isinstance(failure, UnicodeError):
+        detail = "the backend's name cannot be resolved: a part of it is empty or too long"
+        return Fault(Reason.UPSTREAM_REFUSED, 502, detail, "dns_error")
     if isinstance(failure, TimeoutError):
         detail = "the backend did not accept a connection in time"
         return Fault(Reason.UPSTREAM_TIMEOUT, 504, detail, "connection_timeout")
