@@ -179,6 +179,7 @@ LINES = {
     "a field that ends in CR": _refused(_get(b"X: a\rY: b\r\n")),
     "CR CR LF": _refused(_get(b"X: a\r\r\n")),
     "LF before the end of the head": _refused(b"GET / HTTP/1.1\r\n" + H + b"\n" + HIDDEN),
+    "CR before the end of the head": _refused(b"GET / HTTP/1.1\r\n" + H + b"\r" + HIDDEN),
     "a folded field": _refused(_get(b"X: a\r\n b\r\n")),
     "a field folded by a tab": _refused(_get(b"X: a\r\n\tb\r\n")),
     "a folded first field": _refused(b"GET / HTTP/1.1\r\n X: a\r\n" + H + b"\r\n"),
