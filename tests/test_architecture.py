@@ -284,7 +284,7 @@ def test_modules_stay_small() -> None:
 
 
 # What is tested beside the floors: real backends, a real browser, the measurements, what is published.
-SUBJECTS = {"backends", "browser", "bench", "packaging", "docs", "dialogues"}
+SUBJECTS = {"faults", "fuzz", "backends", "browser", "bench", "packaging", "docs", "dialogues"}
 SHARED = {"conftest.py", "processes.py"}
 
 

@@ -1,0 +1,66 @@
+"""A real server behind a stage's engine, with a fault proxy in between where it is wanted."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from corsproxy.config.settings import Endpoint, Timeouts
+from tests.faults.between import Between
+from tests.processes import Process, Processes, free_port
+from tests.proxy.conftest import pytest_asyncio_loop_factories  # noqa: F401 -- a hook: both loops here too
+from tests.proxy.wire import NONE_OPEN, Stage, until
+
+HERE = Path(__file__).parent
+Starting = Callable[[], Process]
+
+TIMEOUTS = Timeouts(connect=0.2, upstream_response=0.4, upstream_idle_body=0.4)
+
+
+@pytest.fixture(scope="module")
+def waitress(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
+    """A server that is not to be harmed."""
+    started = Processes(tmp_path_factory.mktemp("waitress"))
+    port = free_port()
+    start_waitress(started, port)
+    yield Endpoint("127.0.0.1", port)
+    started.end_all()
+
+
+def start_waitress(started: Processes, port: int) -> Process:
+    return started.python(
+        "-m",
+        "waitress",
+        f"--listen=127.0.0.1:{port}",
+        "--threads=2",
+        "application:application",
+        ports=[port],
+        environ={"PYTHONPATH": str(HERE)},
+    )
+
+
+def before(stage: Stage, endpoint: Endpoint, *, idle_timeout: float = 60.0) -> None:
+    """Put the stage's engine in front of that endpoint."""
+    upstream = replace(stage.settings.upstream, endpoint=endpoint, idle_timeout=idle_timeout)
+    stage.engine.adopt(replace(stage.settings, upstream=upstream))
+
+
+@pytest.fixture
+async def stage() -> AsyncIterator[Stage]:
+    """An engine with short timeouts; in the end nothing of it is left: no socket, no task, no gauge."""
+    tasks = len(asyncio.all_tasks())
+    stage = Stage(timeouts=TIMEOUTS)
+    await stage.open()
+    yield stage
+    await stage.close()
+    assert stage.engine.gauges() == NONE_OPEN
+    await until(lambda: len(asyncio.all_tasks()) <= tasks)
+
+
+@pytest.fixture
+async def between(stage: Stage, waitress: Endpoint) -> AsyncIterator[Between]:
+    async with Between(waitress) as between:
+        before(stage, between.endpoint)
+        yield between
