@@ -7,11 +7,12 @@ BIN := $(VENV)/bin
 CONFIG ?= config/corsproxy.yaml
 UPSTREAM ?=
 ARGS ?=
+SECONDS ?= 600
 
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench clean
+.PHONY: help run test lint bench fuzz clean
 .DELETE_ON_ERROR:
 
 help:
@@ -20,6 +21,7 @@ help:
 	@echo "make test                             everything is checked: ruff, mypy, pytest (ARGS='-k demo' for less)"
 	@echo "make lint                             ruff and mypy alone"
 	@echo "make bench                            compare with other proxies (ARGS are passed on)"
+	@echo "make fuzz SECONDS=600                 look for inputs that break it, for that long (Linux on x86-64)"
 	@echo "make clean                            remove .venv, caches and built packages"
 	@echo
 	@echo "PYTHON=python3.12 chooses the interpreter, CONFIG=file the rules (CONFIG= the"
@@ -48,6 +50,9 @@ test: lint
 
 bench: $(VENV)/.installed-test
 	@$(BIN)/python -m bench $(ARGS)
+
+fuzz: $(VENV)/.installed-test
+	@nice $(BIN)/python -m tests.fuzz $(SECONDS)
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

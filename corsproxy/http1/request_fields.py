@@ -77,7 +77,8 @@ def _note_host(head: RequestHead, line: bytes, value: bytes) -> None:
         if head.has_host or head.host.lower() != value.lower():
             raise BadRequest("there are two hosts")
         head.lines[head.lines.index(line)] = b"Host: " + head.host
-    head.host = value
+    else:
+        head.host = value
     head.has_host = True
 
 

@@ -205,7 +205,7 @@ def test_persistence(rest: bytes, keep_alive: bool) -> None:
 
 def test_absolute_form() -> None:
     head = read(b"GET HTTP://A.example:81?q HTTP/1.1\r\nHost: a.example:81\r\n\r\n")
-    assert (head.host, head.target, head.path) == (b"a.example:81", b"/?q", b"/")
+    assert (head.host, head.target, head.path) == (b"A.example:81", b"/?q", b"/")
     assert head.lines[:2] == [b"GET /?q HTTP/1.1", b"Host: A.example:81"]
 
 
