@@ -92,7 +92,7 @@ class Exchange:
                 return
             self._text = self._request_text()
             self._pool = self.client.engine.pool
-            if not self._pool.acquire(self):
+            if not self._pool.acquire(self, is_repeatable=head.method in _IDEMPOTENT):
                 self.failed(
                     fault(Reason.QUEUE_FULL, "all connections to the backend are busy and the queue is full")
                 )

@@ -28,6 +28,10 @@ class Pooled(Protocol):
     def is_closing(self) -> bool:
         """Whether it is on its way out and must not be used."""
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing has come, no byte and no end, that was not yet looked at."""
+
     def serve(self, waiting: "Waiting") -> None:
         """Carry this exchange."""
 
@@ -76,13 +80,19 @@ class Pool:
         self._connecting: set[asyncio.Task[None]] = set()
         self._is_retired = False
 
-    def acquire(self, exchange: Waiting) -> bool:
-        """Give `exchange` a connection now or as soon as one is there; return False where the queue is full."""
+    def acquire(self, exchange: Waiting, *, is_repeatable: bool = True) -> bool:
+        """Give `exchange` a connection now or as soon as one is there; return False where the queue is full.
+
+        What cannot be sent twice goes over no connection whose end has already come to the kernel.
+        """
         while self._idle:
             connection = self._idle.pop()
             if connection.is_closing:
                 continue
             if self._clock() - connection.idle_since > self.upstream.idle_timeout:
+                connection.close()
+                continue
+            if not (is_repeatable or connection.is_quiet):
                 connection.close()
                 continue
             self._active.add(connection)

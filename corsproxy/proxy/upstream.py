@@ -7,6 +7,7 @@ HOT: measured by `bench` GET, 16 KiB, 1 MB and 100 MB.
 """
 
 import asyncio
+import select
 import ssl
 from typing import TYPE_CHECKING, cast
 
@@ -51,6 +52,13 @@ class UpstreamConnection(asyncio.Protocol):
     def is_closing(self) -> bool:
         """Whether it is on its way out and must not be used."""
         return self.transport.is_closing()
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether the kernel holds nothing for us: no byte, no end. The loop may not have told us yet."""
+        asked = select.poll()
+        asked.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return not asked.poll(0)
 
     def serve(self, waiting: Waiting) -> None:
         """Carry this exchange: send what there is of its request, expect a response head."""

@@ -282,3 +282,23 @@ async def test_all_stale_connections_at_once_cost_one_retry_each(stage: Stage) -
     await fresh.request()
     await fresh.send(OK)
     assert (await clients[0].response()).body == b"ok"
+
+
+@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"])
+async def test_what_cannot_be_sent_twice_goes_over_no_connection_that_has_ended(
+    stage: Stage, said: bytes
+) -> None:
+    client = await stage.connect()
+    peer = await stage.ask(client, GET)
+    await peer.request()
+    await peer.send(OK)
+    await client.response()
+    # The end and the request come in one turn of the loop, and the request is looked at first.
+    (connection,) = stage.engine.clients
+    peer.send_some(said)
+    peer.close()
+    connection.data_received(b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 4\r\n\r\nbody")
+    fresh = await stage.backend.accept()
+    assert (await fresh.request()).body == b"body"
+    await fresh.send(OK)
+    assert (await client.response()).body == b"ok"
