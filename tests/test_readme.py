@@ -45,7 +45,19 @@ RUN_TO_THE_END = {
     "corsproxy check corsproxy.yaml": "2",
     "corsproxy check --format json config/corsproxy.yaml": "{",
     "corsproxy schema": "$schema",
+    "corsproxy explain --origin http://localhost:3000 --method PUT --path /api/items/1 --header Authorization "
+    "--credentials": "allowed: origin_allowed",
 }
+# What `corsproxy explain -c` says of the example's file, by how it is asked; each is denied.
+EXPLAINED = {
+    "--origin https://evil.example": "denied: origin_not_allowed",
+    "--console": "denied: origin_not_allowed",
+    "--curl": "allow_methods: [GET, POST, PUT, DELETE, PATCH]",
+    "--har recorded.har": "denied: header_not_allowed",
+}
+HAR = """{"log": {"entries": [{"request": {"method": "GET", "url": "http://127.0.0.1:8080/api", "headers": [
+    {"name": "Origin", "value": "https://app.example.com"}, {"name": "X-Trace", "value": "1"}]},
+    "response": {"status": 0, "headers": []}}]}}"""
 
 
 def in_readme(text: str, tmp_path: Path) -> Settings:
@@ -63,7 +75,8 @@ def test_every_yaml_loads(text: str, tmp_path: Path) -> None:
 
 def test_every_command_is_tried() -> None:
     served = {c for c in COMMANDS if c.startswith(("curl ", "corsproxy run -", "corsproxy run --upstream"))}
-    assert set(COMMANDS) - served - set(TRIED_ELSEWHERE) - set(RUN_TO_THE_END) == set()
+    explained = {c for c in COMMANDS if c.startswith("corsproxy explain -c")}
+    assert set(COMMANDS) - served - explained - set(TRIED_ELSEWHERE) - set(RUN_TO_THE_END) == set()
     assert (set(TRIED_ELSEWHERE) | set(RUN_TO_THE_END)) - set(COMMANDS) == set()
 
 
@@ -75,6 +88,19 @@ def test_commands_that_end(command: str, said: str, tmp_path: Path) -> None:
     done = subprocess.run(argv, capture_output=True, text=True, cwd=tmp_path, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
     assert said in done.stdout
+
+
+def test_explanations(tmp_path: Path) -> None:
+    (tmp_path / "corsproxy.yaml").write_text(YAML[0])
+    (tmp_path / "recorded.har").write_text(HAR)
+    said = {}
+    for command in (c for c in COMMANDS if c.startswith("corsproxy explain -c")):
+        argv = [sys.executable, "-m", *shlex.split(command)]
+        done = subprocess.run(argv, capture_output=True, text=True, cwd=tmp_path, check=False, timeout=60)
+        asked = next(words for words in EXPLAINED if words in command)
+        assert (done.returncode, done.stderr) == (1, ""), command
+        said[asked] = EXPLAINED[asked] if EXPLAINED[asked] in done.stdout else done.stdout
+    assert said == EXPLAINED
 
 
 def served_at(command: str, ports: dict[str, int]) -> str:

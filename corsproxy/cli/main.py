@@ -22,12 +22,13 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
     {
         "run": "corsproxy.cli.run",
         "check": "corsproxy.cli.check",
+        "explain": "corsproxy.cli.explain",
         "schema": "corsproxy.cli.schema",
         "demo": "corsproxy.cli.demo",
     }
 )
 # Commands that the documentation speaks of and this version does not have: named, never pretended.
-COMING = ("explain", "probe", "import")
+COMING = ("probe", "import")
 
 
 class Commands(click.Group):

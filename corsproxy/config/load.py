@@ -23,9 +23,9 @@ from corsproxy.config.rules import read_rules
 from corsproxy.config.server import read_server
 from corsproxy.config.settings import Settings, Source
 from corsproxy.config.shapes import read_shapes
-from corsproxy.config.source import read
+from corsproxy.config.source import Text, read
 
-__all__ = ["Loaded", "load", "load_flags", "read_settings", "settings_from_flags"]
+__all__ = ["Loaded", "load", "load_flags", "read_settings", "settings_from_flags", "settings_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +44,15 @@ def load(path: Path, environ: Mapping[str, str], *, upstream: str | None = None)
 
 def read_settings(path: Path, environ: Mapping[str, str], *, upstream: str | None = None) -> Loaded:
     """Load a file as `load` does, keeping the warnings with their places; raises ConfigError."""
-    text = read(path)
+    return settings_of(read(path), environ, upstream=upstream)
+
+
+def settings_of(text: Text, environ: Mapping[str, str], *, upstream: str | None = None) -> Loaded:
+    """Load a text as if it stood in its file; raises ConfigError."""
     document = read_document(text.path, text.text, environ)
     if upstream is not None:
         _replace_upstream(document, upstream)
-    return _load(document, path.parent, Source(text.path, text.sha256))
+    return _load(document, Path(text.path).parent, Source(text.path, text.sha256))
 
 
 def settings_from_flags(

@@ -15,7 +15,7 @@ from corsproxy.cors.browser import BrowserRequest, Verdict, judge
 from corsproxy.cors.policy import Policy
 from corsproxy.cors.rule import Origins, Rule
 
-__all__ = ["prove"]
+__all__ = ["Homes", "prove"]
 
 
 def prove(tests: Sequence[PolicyTest], settings: Settings, findings: Findings) -> None:
@@ -23,7 +23,7 @@ def prove(tests: Sequence[PolicyTest], settings: Settings, findings: Findings) -
     if not tests:
         return
     policy = Policy.compile(settings.rules, settings.public_origins)
-    homes = _Homes(settings.rules)
+    homes = Homes(settings.rules)
     for position, test in enumerate(tests):
         path: KeyPath = ("tests", position)
         if not test.request.path.startswith("/"):
@@ -51,7 +51,7 @@ def _why(verdict: Verdict) -> str:
     return f"the rule {verdict.rule.name} ({verdict.rule.place}) decides."
 
 
-def _request(keys: RequestKeys, homes: "_Homes") -> BrowserRequest:
+def _request(keys: RequestKeys, homes: "Homes") -> BrowserRequest:
     return BrowserRequest(
         origin=keys.origin,
         method=keys.method,
@@ -63,8 +63,8 @@ def _request(keys: RequestKeys, homes: "_Homes") -> BrowserRequest:
     )
 
 
-class _Homes:
-    """Which host a test means that names none: that of the first rule with the path."""
+class Homes:
+    """Which host a question means that names none: that of the first rule with the path."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._hosts = {rule.name: rule.host for rule in rules}
@@ -72,6 +72,7 @@ class _Homes:
         self._policy = Policy.compile(everywhere, ()) if any(self._hosts.values()) else None
 
     def host(self, path: str) -> str:
+        """Return the host, or "" where the rule has none."""
         if self._policy is None:
             return ""
         rule = judge(self._policy, BrowserRequest(origin=None, path=path)).rule

@@ -1,0 +1,96 @@
+"""A line from a browser's console, read back as the question that it answers.
+
+Laws: read by the very texts that `consoles` predicts with, loosely at both ends, for lines are pasted with
+what stands around them. A line that names no method or header leaves these open, and a note says so.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from corsproxy.bridges.recorded import BadPaste, Question, question_of
+from corsproxy.cors.consoles import CAUSES, Cause
+
+__all__ = ["ELSEWHERE", "read_console"]
+
+_CHROME = re.compile(
+    r"Access to (?P<initiator>\S+) at '(?P<url>[^']+)'(?: \(redirected from '[^']+'\))? "
+    r"from origin '(?P<origin>[^']+)' has been blocked by CORS policy: (?P<rest>.+)",
+    re.DOTALL,
+)
+_FIREFOX = re.compile(
+    r"The Same Origin Policy disallows reading the remote resource at [‘']?(?P<url>\S+?)[’']?\. \(Reason: (?P<rest>.+?)\)\.?(?: Status code: [^.]*\.?)?",
+    re.DOTALL,
+)
+_SOCKETS = (
+    re.compile(r"WebSocket connection to '(?P<url>wss?://[^']+)' failed"),
+    re.compile(r"can.t establish a connection to the server at (?P<url>wss?://\S+?)\.?(?:\s|$)"),
+)
+_VALUE = re.escape("{value}")
+
+# What the cause of a line says where the policy would have let the request through.
+ELSEWHERE: Mapping[Cause, str] = MappingProxyType(
+    {
+        Cause.ORIGIN_MISSING: "The answer did not come through this proxy with these rules: is the page calling the "
+        "backend directly, something in front that answers by itself, or a proxy that runs an older file?",
+        Cause.ORIGIN_SEVERAL: "backend_cors_conflict: two parties add CORS fields. The page calls the backend directly, the "
+        "rule is in report mode, or something in front of the proxy adds fields too. Remove CORS(app) from the backend.",
+        Cause.ORIGIN_DIFFERS: "Something else made this field: the backend called directly or in report mode, or a cache "
+        "that keeps one origin's answer for another (it must heed Vary: Origin).",
+        Cause.WILDCARD_WITH_CREDENTIALS: "This proxy never answers * with credentials by these rules: something else made "
+        "this field, such as the backend called directly.",
+        Cause.CREDENTIALS_MISSING: "Something else made the answer, such as the backend called directly.",
+        Cause.PREFLIGHT_STATUS: "This proxy answers preflights itself with 200 or 204: something in front of it, such as a "
+        "login, answers them first.",
+        Cause.PREFLIGHT_REDIRECT: "backend_redirect: this proxy never redirects a preflight. Something in front of it does, "
+        "for instance from http:// to https://: call the final address.",
+        Cause.METHOD: "These rules grant the method: the proxy runs an older file, or the browser still keeps an older "
+        "answer (max_age).",
+        Cause.HEADER: "These rules grant the header: the proxy runs an older file, or the browser still keeps an older "
+        "answer (max_age).",
+    }
+)
+
+
+def read_console(line: str) -> tuple[Question, Cause | None]:
+    """Read a line; the cause is None for a WebSocket's. Raises BadPaste."""
+    line = " ".join(line.split())
+    for pattern in _SOCKETS:
+        if found := pattern.search(line):
+            return question_of("GET", found["url"], [], is_websocket=True), None
+    found = _CHROME.search(line) or _FIREFOX.search(line)
+    if found is None:
+        raise BadPaste(
+            "This is not a line about CORS as Chrome's or Firefox's console prints it: paste all of it, "
+            "from the word Access or Cross-Origin on."
+        )
+    named = found.groupdict()
+    cause, value = _cause(named["rest"], is_chrome="origin" in named)
+    fields = [("Origin", named["origin"])] if "origin" in named else []
+    question = question_of("GET", named["url"], fields)
+    return _completed(question, cause, value, is_preflight="preflight" in named["rest"]), cause
+
+
+def _cause(rest: str, *, is_chrome: bool) -> tuple[Cause, str]:
+    for cause, texts in CAUSES.items():
+        text = texts.chrome if is_chrome else texts.firefox
+        core = re.escape(text.removesuffix(" Have the server send the header with a valid value."))
+        if found := re.search(core.replace(_VALUE, "(?P<value>.*?)", 1), rest):
+            return cause, found.groupdict().get("value", "")
+    raise BadPaste(f"This line is about CORS, but its cause is not known here: {rest}")
+
+
+def _completed(question: Question, cause: Cause, value: str, *, is_preflight: bool) -> Question:
+    request, notes = question.request, list(question.notes)
+    if cause in {Cause.WILDCARD_WITH_CREDENTIALS, Cause.CREDENTIALS_MISSING}:
+        request, notes = replace(request, credentials=True), []
+    if cause is Cause.METHOD and value:
+        request = replace(request, method=value)
+    elif cause is Cause.HEADER:
+        request = replace(request, headers=(value,))
+    elif is_preflight or cause is Cause.METHOD:
+        notes.append(
+            "A preflight failed, and the line does not say what it asked for: add --method and --header."
+        )
+    return Question(request, question.url, tuple(notes))

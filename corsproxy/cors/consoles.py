@@ -1,0 +1,168 @@
+"""What Chrome's and Firefox's consoles print of each failure: one table, to predict with and to read with.
+
+Laws: the texts are the browsers' own, with blanks in braces; nothing here decides, a cause follows from
+the check that failed. They are those of fetch(). tests/browser/test_console.py compares Chromium's with what
+a real one prints; Firefox's are from its localisation files.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from corsproxy.cors.browser import BrowserRequest, Step, Verdict
+
+__all__ = ["CAUSES", "CHROME", "FIREFOX", "PREFLIGHT", "Cause", "Console", "Texts", "predict"]
+
+CHROME = "Access to {initiator} at '{url}' from origin '{origin}' has been blocked by CORS policy: "
+PREFLIGHT = "Response to preflight request doesn't pass access control check: "
+FIREFOX = (
+    "Cross-Origin Request Blocked: The Same Origin Policy disallows reading the remote resource at {url}. "
+    "(Reason: {reason})."
+)
+_STATUS = " Status code: {status}."
+_INCLUDE = "when the request's credentials mode is 'include'."
+_VALID = " Have the server send the header with a valid value."
+
+
+class Cause(StrEnum):
+    """What a browser found wrong with a response, in the order of the check."""
+
+    ORIGIN_MISSING = "origin_missing"
+    ORIGIN_SEVERAL = "origin_several"
+    ORIGIN_DIFFERS = "origin_differs"
+    WILDCARD_WITH_CREDENTIALS = "wildcard_with_credentials"
+    CREDENTIALS_MISSING = "credentials_missing"
+    PREFLIGHT_STATUS = "preflight_status"
+    PREFLIGHT_REDIRECT = "preflight_redirect"
+    METHOD = "method"
+    HEADER = "header"
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """What follows Chrome's beginning, and Firefox's reason; `has_status`: Firefox adds the status."""
+
+    chrome: str
+    firefox: str
+    has_status: bool = False
+
+
+CAUSES: Mapping[Cause, Texts] = MappingProxyType(
+    {
+        Cause.ORIGIN_MISSING: Texts(
+            "No 'Access-Control-Allow-Origin' header is present on the requested resource.",
+            "CORS header ‘Access-Control-Allow-Origin’ missing",
+            has_status=True,
+        ),
+        Cause.ORIGIN_SEVERAL: Texts(
+            "The 'Access-Control-Allow-Origin' header contains multiple values '{value}', but only one is allowed."
+            + _VALID,
+            "Multiple CORS header ‘Access-Control-Allow-Origin’ not allowed",
+        ),
+        Cause.ORIGIN_DIFFERS: Texts(
+            "The 'Access-Control-Allow-Origin' header has a value '{value}' that is not equal to the supplied origin."
+            + _VALID,
+            "CORS header ‘Access-Control-Allow-Origin’ does not match ‘{value}’",
+        ),
+        Cause.WILDCARD_WITH_CREDENTIALS: Texts(
+            "The value of the 'Access-Control-Allow-Origin' header in the response must not be the wildcard '*' "
+            + _INCLUDE,
+            "Credential is not supported if the CORS header ‘Access-Control-Allow-Origin’ is ‘*’",
+        ),
+        Cause.CREDENTIALS_MISSING: Texts(
+            "The value of the 'Access-Control-Allow-Credentials' header in the response is '{value}' "
+            "which must be 'true' " + _INCLUDE,
+            "expected ‘true’ in CORS header ‘Access-Control-Allow-Credentials’",
+        ),
+        Cause.PREFLIGHT_STATUS: Texts(
+            "It does not have HTTP ok status.", "CORS preflight response did not succeed", has_status=True
+        ),
+        Cause.PREFLIGHT_REDIRECT: Texts(
+            "Redirect is not allowed for a preflight request.", "CORS request external redirect not allowed"
+        ),
+        Cause.METHOD: Texts(
+            "Method {value} is not allowed by Access-Control-Allow-Methods in preflight response.",
+            "Did not find method in CORS header ‘Access-Control-Allow-Methods’",
+        ),
+        Cause.HEADER: Texts(
+            "Request header field {value} is not allowed by Access-Control-Allow-Headers in preflight response.",
+            "header ‘{value}’ is not allowed according to header ‘Access-Control-Allow-Headers’ "
+            "from CORS preflight response",
+        ),
+    }
+)
+_OF_STEP = {
+    Step.PREFLIGHT_STATUS: Cause.PREFLIGHT_STATUS,
+    Step.PREFLIGHT_METHOD: Cause.METHOD,
+    Step.PREFLIGHT_HEADER: Cause.HEADER,
+}
+_OF_ORIGIN = {Step.PREFLIGHT_ORIGIN, Step.ORIGIN, Step.FORWARDED}
+_OF_CREDENTIALS = {Step.PREFLIGHT_CREDENTIALS, Step.CREDENTIALS}
+_CHECKED_ACCESS = {Step.PREFLIGHT_ORIGIN, Step.PREFLIGHT_CREDENTIALS, Step.PREFLIGHT_STATUS}
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """The line that each browser prints."""
+
+    chrome: str
+    firefox: str
+
+
+def predict(verdict: Verdict, request: BrowserRequest, url: str, *, status: int = 200) -> Console | None:
+    """Say what the consoles print; None where the page gets its answer. `status` is the backend's."""
+    if verdict.allowed or not verdict.checks:
+        return None
+    failed = verdict.checks[-1]
+    if failed.step is Step.SENDABLE:
+        return _unsendable(failed.subject, is_method=len(verdict.checks) == 1)
+    if failed.step is Step.HANDSHAKE:
+        return _handshake(url, verdict.actual.status)
+    cause = _cause(failed.step, failed.subject)
+    is_preflight = verdict.preflight is not None and failed.step not in {Step.ORIGIN, Step.CREDENTIALS}
+    if is_preflight and verdict.preflight is not None:
+        status = verdict.preflight.status
+    elif verdict.actual.status:
+        status = verdict.actual.status
+    texts = CAUSES[cause]
+    chrome = CHROME.format(initiator="fetch", url=url, origin=request.origin)
+    chrome += PREFLIGHT if failed.step in _CHECKED_ACCESS else ""
+    firefox = FIREFOX.format(url=url, reason=texts.firefox.format(value=failed.subject))
+    firefox += _STATUS.format(status=status) if texts.has_status else ""
+    return Console(chrome + texts.chrome.format(value=failed.subject), firefox)
+
+
+def _cause(step: Step, subject: str) -> Cause:
+    if step in _OF_CREDENTIALS:
+        return Cause.WILDCARD_WITH_CREDENTIALS if subject == "*" else Cause.CREDENTIALS_MISSING
+    if step in _OF_ORIGIN:
+        # The subject of a request that was not forwarded is its method; our refusal names no origin.
+        is_missing = not subject or step is Step.FORWARDED
+        return Cause.ORIGIN_MISSING if is_missing else Cause.ORIGIN_DIFFERS
+    return _OF_STEP[step]
+
+
+def _unsendable(subject: str, *, is_method: bool) -> Console:
+    """An exception that fetch() throws before anything is sent."""
+    if not is_method:
+        return Console(
+            "Uncaught (in promise) TypeError: Failed to execute 'fetch' on 'Window': "
+            "Failed to read the 'headers' property from 'RequestInit': Invalid name",
+            f"Uncaught (in promise) TypeError: Window.fetch: {subject} is an invalid header name.",
+        )
+    is_forbidden = subject.upper() in {"CONNECT", "TRACE", "TRACK"}
+    fault = "HTTP method is unsupported." if is_forbidden else "is not a valid HTTP method."
+    return Console(
+        f"Uncaught (in promise) TypeError: Failed to execute 'fetch' on 'Window': '{subject}' {fault}",
+        f"Uncaught (in promise) TypeError: Window.fetch: Invalid request method {subject}.",
+    )
+
+
+def _handshake(url: str, status: int) -> Console:
+    address = f"ws{url.removeprefix('http')}" if url.startswith("http") else url
+    return Console(
+        f"WebSocket connection to '{address}' failed: "
+        f"Error during WebSocket handshake: Unexpected response code: {status}",
+        f"Firefox can’t establish a connection to the server at {address}.",
+    )

@@ -1,0 +1,85 @@
+"""Lines of consoles: whatever is predicted is read back, and lines as people paste them."""
+
+import pytest
+
+from corsproxy.bridges.console import ELSEWHERE, read_console
+from corsproxy.bridges.recorded import BadPaste, Question
+from corsproxy.cors.browser import BrowserRequest
+from corsproxy.cors.consoles import CAUSES, CHROME, FIREFOX, PREFLIGHT, Cause
+
+APP = "https://app.example.com"
+URL = "https://api.example.com/api/users?x=1"
+VALUES = {Cause.METHOD: "PATCH", Cause.HEADER: "x-foo", Cause.ORIGIN_DIFFERS: "https://b.example"}
+
+
+@pytest.mark.parametrize("cause", Cause)
+@pytest.mark.parametrize("begin", ["", PREFLIGHT])
+def test_every_text_of_chrome_is_read_back(cause: Cause, begin: str) -> None:
+    text = begin + CAUSES[cause].chrome.format(value=VALUES.get(cause, ""))
+    line = "index.html:1 " + CHROME.format(initiator="XMLHttpRequest", url=URL, origin=APP) + text
+    question, read = read_console(line + "\n")
+    assert read is cause
+    assert question.request == BrowserRequest(
+        origin=APP,
+        path="/api/users?x=1",
+        host="api.example.com",
+        method="PATCH" if cause is Cause.METHOD else "GET",
+        headers=("x-foo",) if cause is Cause.HEADER else (),
+        credentials=cause in {Cause.WILDCARD_WITH_CREDENTIALS, Cause.CREDENTIALS_MISSING},
+    )
+
+
+@pytest.mark.parametrize("cause", Cause)
+@pytest.mark.parametrize("end", ["", " Status code: 403."])
+def test_every_text_of_firefox_is_read_back(cause: Cause, end: str) -> None:
+    reason = CAUSES[cause].firefox.format(value=VALUES.get(cause, ""))
+    question, read = read_console(FIREFOX.format(url=URL, reason=reason) + end)
+    assert read is cause
+    assert (question.request.origin, question.url) == (None, URL)
+    assert question.request.headers == (("x-foo",) if cause is Cause.HEADER else ())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "WebSocket connection to 'wss://api.example.com/live' failed: Error during WebSocket handshake: …",
+        "Firefox can’t establish a connection to the server at wss://api.example.com/live.",
+    ],
+)
+def test_websockets(line: str) -> None:
+    request = BrowserRequest(origin=None, path="/live", host="api.example.com", websocket=True)
+    assert read_console(line) == (Question(request, "wss://api.example.com/live"), None)
+
+
+def test_what_a_line_leaves_open_is_said() -> None:
+    line = (
+        CHROME.format(initiator="fetch", url=URL, origin=APP)
+        + PREFLIGHT
+        + CAUSES[Cause.ORIGIN_MISSING].chrome
+    )
+    question, _ = read_console(line)
+    assert question.notes[-1] == (
+        "A preflight failed, and the line does not say what it asked for: add --method and --header."
+    )
+
+
+def test_every_cause_has_a_word_for_when_it_is_not_the_rules() -> None:
+    assert set(ELSEWHERE) == set(Cause)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("", "This is not a line about CORS"),
+        ("Failed to load resource: net::ERR_FAILED", "This is not a line about CORS"),
+        (CHROME.format(initiator="fetch", url=URL, origin=APP) + "Because.", "This line is about CORS, but"),
+        (
+            CHROME.format(initiator="fetch", url="x", origin=APP) + CAUSES[Cause.METHOD].chrome,
+            "x is not an address",
+        ),
+    ],
+)
+def test_what_cannot_be_read_says_why(line: str, said: str) -> None:
+    with pytest.raises(BadPaste) as caught:
+        read_console(line)
+    assert str(caught.value).startswith(said)

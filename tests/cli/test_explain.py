@@ -1,0 +1,144 @@
+"""`corsproxy explain`: what people read, for each reason, and that what it says to change does help.
+
+The texts are in tests/cli/explain/*.txt: the words of the call on the first line, then what is printed.
+CORSPROXY_WRITE_GOLDEN=1 writes them anew; read them then.
+"""
+
+import json
+import os
+import shlex
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from corsproxy.cli.explain import explain
+from corsproxy.config.load import load
+from corsproxy.cors.vocabulary import Reason
+from tests.processes import ROOT
+
+GOLDEN = ROOT / "tests" / "cli" / "explain"
+CONFIG = """\
+upstream: http://127.0.0.1:5000
+public_origins: [https://api.example.com]
+rules:
+  - name: open
+    path: /open/**
+    allow_origins: ["*"]
+    allow_headers: ["*"]
+  - name: live
+    path: /live
+    allow_origins: [https://app.example.com]
+  - name: guarded
+    path: /guarded/**
+    allow_origins: [https://app.example.com]
+    on_disallowed: block
+  - name: tried
+    path: /tried/**
+    mode: report
+    allow_origins: []
+  - name: secret
+    path: /secret/**
+    allow_origins: [https://app.example.com]
+    allow_credentials: true
+  - name: api
+    path: /api/**
+    # Who may read.
+    allow_origins:
+      - https://app.example.com # the app
+      # - https://old.example
+
+    allow_methods: [PUT, PATCH] # what it does
+"""
+APP = "--origin https://app.example.com"
+QUESTIONS = {
+    "origin_allowed": f"{APP} --method PUT --path /api/users/1?x=1",
+    "same_origin": "--origin https://api.example.com --path /api --host api.example.com",
+    "no_origin": "--curl 'curl https://api.example.com/api/users'",
+    "origin_not_allowed": "--origin https://new.example --path /api/users",
+    "origin_not_allowed-preflight": "--origin https://new.example --path /api --method DELETE --header X-Trace",
+    "origin_not_allowed-block": "--origin https://new.example --path /guarded/x --method POST",
+    "origin_not_allowed-report": "--origin https://new.example --path /tried/x",
+    "origin_not_allowed-insecure": "--origin http://app.example.com --path /secret/x",
+    "origin_null": "--origin null --path /api/users",
+    "origin_malformed": "--origin https://App.example.com/ --path /api/users",
+    "no_rule_for_path": f"{APP} --path https://api.example.com/other/x --method PUT --credentials",
+    "method_not_allowed": f"{APP} --method DELETE --path /api/users",
+    "method_not_allowed-unsendable": f"{APP} --method TRACE --path /api/users",
+    "method_case": f"{APP} --method patch --path /api/users",
+    "header_not_allowed": f"{APP} --header 'Content-Type: application/json' --header x-trace --path /api/users",
+    "authorization_not_listed": f"{APP} --header Authorization --path /open/x",
+    "client_sends_response_header": f"{APP} --header Access-Control-Allow-Origin --path /api/users",
+    "credentials_not_allowed": f"{APP} --credentials --path /api/users",
+    "credentials_not_allowed-star": f"{APP} --credentials --path /open/x",
+    "websocket_origin_not_allowed": "--origin https://new.example --path wss://api.example.com/live",
+    "ambiguous_path": f"{APP} --path /api/%2e%2e/users",
+    "console": "--console \"Access to fetch at 'https://api.example.com/api/x' from origin 'https://app.example.com' has been "
+    "blocked by CORS policy: The 'Access-Control-Allow-Origin' header contains multiple values '*, x', but only one is allowed.\"",
+}
+# Here no edit is right: the page is wrong, or `check` would refuse it.
+WITHOUT_EDIT = {
+    "origin_not_allowed-insecure",
+    "origin_null",
+    "origin_malformed",
+    "method_not_allowed-unsendable",
+    "method_case",
+    "client_sends_response_header",
+    "ambiguous_path",
+}
+ALLOWED = {"origin_allowed", "same_origin", "no_origin", "console"}
+# Reasons that come from a backend or a wire, about which there is no asking beforehand.
+OF_THE_WIRE = set(list(Reason)[list(Reason).index(Reason.BACKEND_CORS_CONFLICT) :])
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CORSPROXY_CONFIG", raising=False)
+    Path("c.yaml").write_text(CONFIG)
+    return tmp_path
+
+
+def run(words: str, *more: str) -> Result:
+    return CliRunner().invoke(explain, [*shlex.split(words), "-c", "c.yaml", *more])
+
+
+def test_there_is_a_question_for_every_reason() -> None:
+    assert {name.partition("-")[0] for name in QUESTIONS} - {"console"} == set(Reason) - OF_THE_WIRE
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_what_people_read(name: str) -> None:
+    result = run(QUESTIONS[name])
+    text = f"corsproxy explain {QUESTIONS[name]}\n\n{result.output}"
+    golden = GOLDEN / f"{name}.txt"
+    if os.environ.get("CORSPROXY_WRITE_GOLDEN") == "1":
+        golden.write_text(text)
+    assert text == golden.read_text()
+    assert result.exit_code == (0 if name in ALLOWED else 1)
+    assert result.stderr == ""
+
+
+def test_there_is_no_text_of_a_question_that_is_gone() -> None:
+    assert {path.stem for path in GOLDEN.iterdir()} == set(QUESTIONS)
+
+
+@pytest.mark.parametrize("name", sorted(set(QUESTIONS) - ALLOWED))
+def test_what_it_says_to_change_helps(name: str) -> None:
+    told = json.loads(run(QUESTIONS[name], "--json").output)
+    assert (told["allowed"], told["reason"]) == (False, name.partition("-")[0])
+    edit = told["change"]["edit"]
+    if name in WITHOUT_EDIT:
+        assert edit is None
+        assert told["change"]["page"] or told["change"]["refused"]
+        return
+    lines = CONFIG.split("\n")
+    at = edit["line"] - 1
+    assert lines[at : at + len(edit["removed"])] == edit["removed"]
+    lines[at : at + len(edit["removed"])] = edit["added"]
+    Path("c.yaml").write_text("\n".join(lines))
+    assert load(Path("c.yaml"), {}).rules
+    after = json.loads(run(QUESTIONS[name], "--json").output)
+    assert (after["allowed"], after["reason"], after["change"]) == (True, "origin_allowed", None)
+    assert "dangerously" not in Path("c.yaml").read_text()
+    assert "# Who may read." in Path("c.yaml").read_text()
