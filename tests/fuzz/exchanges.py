@@ -224,8 +224,11 @@ class _Play:
     def _judge_backend(self, wire: Wire) -> list[tuple[bytes, bytes]]:
         """Return method and path of every request it heard."""
         out = bytes(wire.out[: self._tunnels.get(wire)])
-        requests = []
+        requests: list[tuple[bytes, bytes]] = []
+        at = 0
         while out:
+            if requests:
+                _judge_reuse(wire, at, requests[-1][0])
             reading = Reading.of_request()
             with _forgiving_a_cut():
                 reading.feed(out)
@@ -238,6 +241,7 @@ class _Play:
                 method, target, _ = heard[: heard.index(b"\r\n")].split(b" ")
                 requests.append((method, target.partition(b"?")[0]))
             out = reading.rest if reading.is_whole else b""
+            at += len(heard)
         return requests
 
 
@@ -271,6 +275,7 @@ def _judge_answer(wire: Wire, out: bytes, record: Record, *, is_last: bool) -> b
         return b""
     message = reading.message()
     assert message.status == record.status
+    assert not message.interim or b"HTTP/1.1" in wire.said, "HTTP/1.0 knows no interim answers"
     if record.status == 101:
         assert is_last
         return b""
@@ -282,6 +287,20 @@ def _judge_answer(wire: Wire, out: bytes, record: Record, *, is_last: bool) -> b
         assert is_last
         assert not reading.rest
     return reading.rest
+
+
+def _judge_reuse(wire: Wire, at: int, method: bytes) -> None:
+    """Hold that before the request at `at` the one before it, of that method, was answered: whole, and no byte more."""
+    ends = [said for out, said in wire.turns if out == at]
+    assert ends, "a request on a connection that had not answered"
+    begins = [said for out, said in wire.turns if out < at]
+    reading = Reading.of_response(b"HEAD" if method == b"HEAD" else b"GET", ())
+    try:
+        reading.feed(bytes(wire.said[begins[-1] : ends[-1]]))
+    except h11.RemoteProtocolError:
+        return  # it reads less than llhttp does
+    assert reading.is_whole
+    assert not reading.rest, "a connection used again that had said too much"
 
 
 def _without_interims(out: bytes) -> bytes:

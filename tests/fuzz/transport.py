@@ -5,6 +5,7 @@ refuse any call after `connection_lost`. What the peer does not read is held; wh
 """
 
 import asyncio
+import socket
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -21,6 +22,15 @@ class StoppedClock(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         super().__init__()
         self._now = 1000.0
+        # For those who ask the kernel whether something has come.
+        self.quiet, self._other = socket.socketpair()
+        self.loud = self._other.dup()
+        self.quiet.send(b".")
+
+    def close(self) -> None:
+        for each in (self.quiet, self.loud, self._other):
+            each.close()
+        super().close()
 
     def time(self) -> float:
         return self._now
@@ -44,10 +54,15 @@ class StoppedClock(asyncio.SelectorEventLoop):
 
 
 class _Socket:
-    """Notes that a reset was asked for."""
+    """Notes that a reset was asked for; `due` is what has come and was not read."""
 
-    def __init__(self) -> None:
+    def __init__(self, loop: StoppedClock, due: list[bytes]) -> None:
         self.is_reset = False
+        self._loop = loop
+        self._due = due
+
+    def fileno(self) -> int:
+        return (self._loop.loud if self._due else self._loop.quiet).fileno()
 
     def setsockopt(self, _level: int, _option: int, _value: bytes) -> None:
         self.is_reset = True
@@ -57,17 +72,19 @@ class Wire(asyncio.Transport):
     """One connection of the proxy's; the methods that begin with `peer_` are what the other side does."""
 
     def __init__(self, protocol: asyncio.Protocol, address: str) -> None:
-        self._socket = _Socket()
+        self._loop = cast("StoppedClock", asyncio.get_running_loop())
+        self._due: list[bytes] = []  # what the protocol has not read; b"" is the end
+        self._socket = _Socket(self._loop, self._due)
         super().__init__(extra={"peername": (address, 40000), "socket": self._socket})
         self.protocol = protocol
         self.address = address
         self.out = bytearray()  # what the peer has read
+        self.said = bytearray()  # what the protocol has read
+        self.turns = [(0, 0)]  # how much was in `out` and `said` when a write followed a read
         self.is_over = False  # nothing more is taken from the protocol, nor given to it
         self.was_left = False  # it was the peer that broke off
         self.has_lost = False  # bytes that were written
-        self._loop = asyncio.get_running_loop()
         self._held = b""
-        self._due: list[bytes] = []  # what the protocol has not read; b"" is the end
         self._is_blocked = self._is_write_paused = self._is_read_paused = False
         self._is_closing = self._has_ended = self._is_lost = self._peer_has_ended = False
         protocol.connection_made(self)
@@ -82,6 +99,8 @@ class Wire(asyncio.Transport):
         self._must_live()
         if self._has_ended:
             raise RuntimeError("written to after write_eof")
+        if len(self.said) > self.turns[-1][1]:
+            self.turns.append((len(self.out) + len(self._held), len(self.said)))
         if self.is_over:
             self.has_lost = self.has_lost or bool(data)
         elif self._is_blocked:
@@ -163,6 +182,7 @@ class Wire(asyncio.Transport):
     def _give(self) -> None:
         while self._due and not self._is_read_paused and not self._is_closing:
             data = self._due.pop(0)
+            self.said += data
             if data:
                 self.protocol.data_received(data)
             elif not cast("Any", self.protocol).eof_received():
