@@ -18,7 +18,9 @@ pytestmark = pytest.mark.backends
 
 MORE = int(os.environ.get("CORSPROXY_TESTS_MUTANTS", "0"))
 # What HEAD is answered with cannot be read without knowing which answer is its.
-BASES = sorted({case.raw for case in CASES.values() if len(case.raw) < 1000 and b"HEAD " not in case.raw})
+USABLE = [case for case in CASES.values() if len(case.raw) < 1000 and b"HEAD " not in case.raw]
+BASES = sorted({case.raw for case in USABLE})
+FORWARDED = sorted({case.raw for case in USABLE if case.status == 200})
 
 PIECES = st.one_of(
     st.sampled_from(
@@ -34,6 +36,24 @@ PIECES = st.one_of(
     ),
     st.binary(min_size=1, max_size=2),
 )  # fmt: skip
+NAMES = st.sampled_from(
+    [
+        *(b"X-A", b"x_a", b"Content-Type", b"Content-Encoding", b"Content-Length", b"Transfer-Encoding", b"TE", b"Trailer"),
+        *(b"Connection", b"Keep-Alive", b"Upgrade", b"Expect", b"Host", b"Cookie", b"Authorization", b"Origin", b"Via"),
+        *(b"X-Forwarded-For", b"X-Forwarded-Host", b"X-Forwarded-Prefix", b"Forwarded", b"Script-Name", b"Path-Info"),
+        *(b"X-Real-Ip", b"Accept", b"Range", b"If-None-Match", b"Date", b"From", b"Status", b"Content-Disposition", b"!#$"),
+    ]
+)  # fmt: skip
+VALUES = st.lists(
+    st.sampled_from(
+        [
+            *(b"a", b"4", b"0", b",", b" , ", b";", b"=", b'"', b"\\", b":", b" ", b"\t", b"\x85", b"\xa0", b"\xc3\xa9", b"\xff"),
+            *(b"chunked", b"identity", b"close", b"keep-alive", b"X-A", b"te", b"100-continue", b"http://b.example/", b"127.0.0.1"),
+        ]
+    ),
+    max_size=4,
+).map(b"".join)  # fmt: skip
+LETTERS = st.text("/.%02fFeE5c?&=;+:@~*'()!$,|^`{}[]<>\"\\aA", max_size=8).map(str.encode)
 Change = Callable[[bytes], bytes]
 
 
@@ -43,6 +63,17 @@ def changes(draw: st.DrawFn) -> Change:
     at, size = draw(st.integers(0, 300)), draw(st.integers(0, 6))
     piece = draw(PIECES)
     other = draw(st.sampled_from(BASES))
+    line = draw(NAMES) + b": " + draw(VALUES)
+    letters = draw(LETTERS)
+
+    def one_field_more(raw: bytes) -> bytes:
+        head, end, body = raw.partition(b"\r\n\r\n")
+        lines = head.split(b"\r\n")
+        place = 1 + at % len(lines)
+        return b"\r\n".join([*lines[:place], line, *lines[place:]]) + end + body
+
+    def another_target(raw: bytes) -> bytes:
+        return raw.replace(b" /", b" /" + letters, 1)
 
     def at_a_line(raw: bytes) -> bytes:
         lines = raw.split(b"\r\n")
@@ -62,12 +93,14 @@ def changes(draw: st.DrawFn) -> Change:
     def other_end(raw: bytes) -> bytes:
         return raw[: at % (len(raw) + 1)] + other[(at * 7 + size) % len(other) :]
 
-    return draw(st.sampled_from([at_a_line, at_a_byte, at_a_byte, line_again, other_end]))
+    return draw(
+        st.sampled_from([*[one_field_more, another_target] * 2, at_a_line, at_a_byte, line_again, other_end])
+    )
 
 
 @st.composite
 def mutants(draw: st.DrawFn) -> bytes:
-    raw = draw(st.sampled_from(BASES))
+    raw = draw(st.sampled_from(draw(st.sampled_from([FORWARDED, FORWARDED, BASES]))))
     for change in draw(st.lists(changes(), min_size=1, max_size=3)):
         raw = change(raw)
     return raw
