@@ -254,14 +254,14 @@ class Exchange:
                 block += self._merge_vary(head)
             else:
                 block += b"Vary: Origin\r\n"
-        if decision.remove or decision.set_lines:
-            _remove(head, decision.remove)
-            block += decision.set_lines
         if head.cookies and decision.cookies is not None:
             for line in head.cookies:
                 name, _, value = line.partition(b":")
                 rewritten = decision.cookies.rewrite(value.strip(b" \t"))
                 head.lines[head.lines.index(line)] = b"%b: %b" % (name, rewritten)
+        if decision.remove or decision.set_lines:
+            _remove(head, decision.remove)
+            block += decision.set_lines
         if head.has_location and 300 <= head.status < 400 and decision.kind is Kind.ACTUAL:
             self._notes += (Reason.BACKEND_REDIRECT,)
         return block
