@@ -9,6 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.fuzz.corpus import keep
+from tests.fuzz.targets import TARGETS, target
+
 _HERE = Path(__file__).parent
 _BUILD = _HERE.parents[1] / "build" / "fuzz"
 _LONGEST = {"configuration": 3000, "exchanges": 1500, "chunks": 600}
@@ -19,7 +22,7 @@ def fuzz(name: str, folder: Path, *limits: str) -> None:
     import atheris  # noqa: PLC0415 -- not to be had everywhere, and only needed here
 
     with atheris.instrument_imports(include=["corsproxy"], enable_loader_override=False):
-        from tests.fuzz.targets import TARGETS  # noqa: PLC0415 -- what it imports is instrumented
+        takes = target(name)
 
     found = folder / name
     found.mkdir(parents=True, exist_ok=True)
@@ -31,14 +34,12 @@ def fuzz(name: str, folder: Path, *limits: str) -> None:
         "-timeout=20",
         "-print_final_stats=1",
     ]
-    atheris.Setup([sys.argv[0], *options, str(found), str(_HERE / "corpus" / name)], TARGETS[name])
+    atheris.Setup([sys.argv[0], *options, str(found), str(_HERE / "corpus" / name)], takes)
     atheris.Fuzz()
 
 
 def fuzz_all(seconds: int) -> int:
     """Fuzz every target for its share, each in a process of its own; return how many broke."""
-    from tests.fuzz.targets import TARGETS  # noqa: PLC0415 -- see `fuzz`
-
     share = str(max(1, seconds // len(TARGETS)))
     one = [sys.executable, "-m", "tests.fuzz", share]
     return sum(subprocess.run([*one, name], check=False).returncode != 0 for name in TARGETS)
@@ -48,8 +49,6 @@ def main() -> int:
     """Read the command line; return the exit status."""
     match sys.argv[1:]:
         case ["keep"]:
-            from tests.fuzz.corpus import keep  # noqa: PLC0415 -- see `fuzz`
-
             keep(_BUILD)
         case ["runs", runs, name, folder]:
             # The same ones every time: for the test suite.

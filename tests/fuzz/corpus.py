@@ -13,7 +13,7 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
-from tests.fuzz.targets import TARGETS, Target
+from tests.fuzz.targets import TARGETS, Target, target
 
 __all__ = ["inputs", "keep"]
 
@@ -31,13 +31,13 @@ def inputs(name: str, folder: Path = _CORPUS) -> Iterator[Path]:
 
 def keep(found: Path) -> None:
     """Make the corpus of every target anew from itself and from what was found."""
-    for name, target in TARGETS.items():
+    for name in TARGETS:
         known = {path.read_bytes(): path.name for path in inputs(name, found)}
         known |= {path.read_bytes(): path.name for path in inputs(name)}
         reached: set[tuple[_Step, int]] = set()
         kept: dict[bytes, str] = {}
         for data in sorted(known, key=lambda data: (len(data), data)):
-            steps = _steps(target, data)
+            steps = _steps(target(name), data)
             if not steps <= reached or not _IS_FOUND(known[data]):
                 reached |= steps
                 kept[data] = known[data]
@@ -49,7 +49,7 @@ def keep(found: Path) -> None:
         sys.stdout.write(f"{name}: {len(kept)} of {len(known)} inputs, {sum(map(len, kept))} bytes\n")
 
 
-def _steps(target: Target, data: bytes) -> set[tuple[_Step, int]]:
+def _steps(takes: Target, data: bytes) -> set[tuple[_Step, int]]:
     """Return the steps that an input takes, each with the number of bits of how often."""
     steps = Counter[_Step]()
 
@@ -69,7 +69,7 @@ def _steps(target: Target, data: bytes) -> set[tuple[_Step, int]]:
     before = sys.gettrace()
     sys.settrace(enter)
     try:
-        target(data)
+        takes(data)
     finally:
         sys.settrace(before)
     return {(step, times.bit_length()) for step, times in steps.items()}

@@ -1,25 +1,26 @@
-"""What is fuzzed: a name, and what takes the bytes and raises where something does not hold."""
+"""What is fuzzed: a name, and where what takes the bytes stands; it raises where something does not hold."""
 
 from collections.abc import Callable
+from importlib import import_module
+from typing import cast
 
-from tests.fuzz.configuration import configuration
-from tests.fuzz.exchanges import exchanges
-from tests.fuzz.framing import chunks
-from tests.fuzz.heads import request_heads, response_heads
-from tests.fuzz.origins import origins
-from tests.fuzz.values import set_cookie, vary
-
-__all__ = ["TARGETS", "Target"]
+__all__ = ["TARGETS", "Target", "target"]
 
 Target = Callable[[bytes], None]
 
-TARGETS: dict[str, Target] = {
-    "chunks": chunks,
-    "configuration": configuration,
-    "exchanges": exchanges,
-    "origins": origins,
-    "request_heads": request_heads,
-    "response_heads": response_heads,
-    "set_cookie": set_cookie,
-    "vary": vary,
+# By module of this folder; imported one by one, because what is imported is instrumented, and that takes its time.
+TARGETS = {
+    "chunks": "framing",
+    "configuration": "configuration",
+    "exchanges": "exchanges",
+    "origins": "origins",
+    "request_heads": "heads",
+    "response_heads": "heads",
+    "set_cookie": "values",
+    "vary": "values",
 }
+
+
+def target(name: str) -> Target:
+    """Return the target of that name."""
+    return cast("Target", getattr(import_module(f"tests.fuzz.{TARGETS[name]}"), name))

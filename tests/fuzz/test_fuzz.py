@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.fuzz.corpus import inputs
-from tests.fuzz.targets import TARGETS
+from tests.fuzz.targets import TARGETS, target
 from tests.processes import ROOT
 
 # Fewer of what takes longer; a second or so each.
@@ -22,7 +22,7 @@ def test_the_corpus_holds(name: str) -> None:
     assert kept, f"There is nothing in tests/fuzz/corpus/{name}."
     for path in kept:
         try:
-            TARGETS[name](path.read_bytes())
+            target(name)(path.read_bytes())
         except Exception as broken:
             broken.add_note(f"The input is {path}.")
             raise
@@ -54,10 +54,10 @@ def test_a_break_is_told(tmp_path: Path) -> None:
     """A target that raises ends with its input and another status than 0."""
     pytest.importorskip("atheris")
     code = (
-        "import tests.fuzz.targets as t, tests.fuzz.__main__ as m, pathlib, sys\n"
+        "import tests.fuzz.values as v, tests.fuzz.__main__ as m, pathlib, sys\n"
         "def breaks(data):\n"
         "    assert b'Origin' not in data\n"
-        "t.TARGETS['vary'] = breaks\n"
+        "v.vary = breaks\n"
         "m.fuzz('vary', pathlib.Path(sys.argv[1]), '-runs=100000', '-seed=1')"
     )
     done = subprocess.run(
