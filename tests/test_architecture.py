@@ -284,7 +284,20 @@ def test_modules_stay_small() -> None:
 
 
 # What is tested beside the floors: real backends, a real browser, the measurements, what is published.
-SUBJECTS = {"faults", "fuzz", "backends", "browser", "bench", "packaging", "docs", "dialogues"}
+SUBJECTS = {
+    *(
+        "faults",
+        "fuzz",
+        "differential",
+        "security",
+        "backends",
+        "browser",
+        "bench",
+        "packaging",
+        "docs",
+        "dialogues",
+    ),
+}
 SHARED = {"conftest.py", "processes.py"}
 
 
