@@ -11,7 +11,7 @@ import os
 import socket
 import stat
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -81,13 +81,23 @@ class Listening:
         self.files.clear()
 
 
-def bind(endpoints: Sequence[Endpoint], slots: int = 1) -> Listening:
-    """Bind every endpoint for `slots` workers: listening, non-blocking sockets. Raises ListenError."""
+def bind(
+    endpoints: Sequence[Endpoint],
+    slots: int = 1,
+    inherited: MutableMapping[Endpoint, socket.socket] | None = None,
+) -> Listening:
+    """Bind every endpoint for `slots` workers: listening, non-blocking sockets. Raises ListenError.
+
+    Those that were `inherited` are taken out of the mapping instead, and shared by all slots.
+    """
+    inherited = {} if inherited is None else inherited
     columns: list[tuple[Endpoint, list[socket.socket]]] = []
     listening = Listening()
     try:
         for endpoint in endpoints:
-            if endpoint.path:
+            if endpoint in inherited:
+                columns.append((endpoint, [inherited.pop(endpoint)] * slots))
+            elif endpoint.path:
                 columns.append((endpoint, [_bind_unix(endpoint, listening)] * slots))
             else:
                 for column in _bind_tcp(endpoint, slots):

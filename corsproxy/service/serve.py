@@ -8,6 +8,7 @@ with exit status 0 and without the files that were made.
 import asyncio
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -20,15 +21,16 @@ from corsproxy.admin.app import build
 from corsproxy.admin.fleet import Facts
 from corsproxy.admin.server import AdminServer
 from corsproxy.config.settings import Endpoint, Settings
-from corsproxy.config.watch import Watch
 from corsproxy.observe.counters import Snapshot
 from corsproxy.observe.observer import WorkerObserver, wants_colour
 from corsproxy.observe.stdlib import adopt_libraries
-from corsproxy.proxy.sockets import Listening, bind
+from corsproxy.proxy.inherited import take_inherited
+from corsproxy.proxy.sockets import ListenError, Listening, bind
 from corsproxy.service.alone import Alone
 from corsproxy.service.crew import Crew
 from corsproxy.service.reload import Load, Reload
 from corsproxy.service.stop import Stop
+from corsproxy.service.watches import Watches
 
 __all__ = ["Plan", "serve"]
 
@@ -101,7 +103,17 @@ async def serve(plan: Plan) -> None:
     """Serve until told to stop. Raises ListenError and StartError, and then nothing was started."""
     stop = Stop()
     settings = plan.settings
-    with _bound(settings.listen, settings.workers) as public, _bound(_admin_endpoints(settings)) as admin:
+    inherited = take_inherited(os.environ)
+    with (
+        _bound(settings.listen, inherited, settings.workers) as public,
+        _bound(_admin_endpoints(settings), inherited) as admin,
+    ):
+        for endpoint in inherited:
+            raise ListenError(
+                endpoint,
+                "a socket there was handed over (LISTEN_FDS), and neither `listen` nor `admin` names it",
+                "add it to `listen`, written just so, or hand over no such socket.",
+            )
         observer = WorkerObserver(settings, sys.stdout.fileno(), colour=wants_colour(os.environ))
         adopt_libraries(observer.event)
         try:
@@ -119,12 +131,18 @@ async def _serve(
         if settings.workers > 1
         else Alone(settings, public, observer)
     )
-    reload = Reload(settings, plan.load, workers.adopt, observer)
+
+    async def adopt(settings: Settings) -> None:
+        await workers.adopt(settings)
+        watches.follow(settings)
+
+    reload = Reload(settings, plan.load, adopt, observer)
+    watches = Watches(plan.watched, reload.notice, reload.ask)
     service = Service(workers, reload)
     await workers.open()
     try:
         async with _admin_pages(settings, service, admin, observer):
-            async with _reloading(reload, plan.watched):
+            async with _reloading(reload, watches):
                 _announce(settings, public, admin, observer)
                 await stop.draining.wait()
                 service.is_draining = True
@@ -137,8 +155,10 @@ async def _serve(
 
 
 @contextmanager
-def _bound(endpoints: Sequence[Endpoint], slots: int = 1) -> Iterator[Listening]:
-    listening = bind(endpoints, slots)
+def _bound(
+    endpoints: Sequence[Endpoint], inherited: dict[Endpoint, socket.socket], slots: int = 1
+) -> Iterator[Listening]:
+    listening = bind(endpoints, slots, inherited)
     try:
         yield listening
     finally:
@@ -166,20 +186,14 @@ async def _admin_pages(
 
 
 @asynccontextmanager
-async def _reloading(reload: Reload, watched: Path | None) -> AsyncIterator[None]:
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGHUP, reload.ask)
-    watch = None
-    if watched is not None:
-        known = reload.settings.source.sha256
-        watch = Watch(watched, known, lambda found: loop.call_soon_threadsafe(reload.notice, found))
-        watch.start()
+async def _reloading(reload: Reload, watches: Watches) -> AsyncIterator[None]:
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload.ask)
+    watches.start(reload.settings)
     task = asyncio.create_task(reload.run())
     try:
         yield
     finally:
-        if watch is not None:
-            watch.stop()
+        watches.stop()
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
