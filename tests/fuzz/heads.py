@@ -9,12 +9,17 @@ from corsproxy.http1.request import RequestReader
 from corsproxy.http1.request_head import RequestHead
 from corsproxy.http1.response import ResponseHead, read_response_head
 from corsproxy.http1.salvage import salvage
+from corsproxy.proxy.forwarded import Client, TrustedProxies
 
 __all__ = ["request_heads", "response_heads"]
 
 _CHUNKED_LINE = b"Transfer-Encoding: chunked\r\n"
 # What goes on only where the proxy itself says so.
 _ENDS_HERE = HOP_BY_HOP | {b"forwarded"}
+_CLIENTS = tuple(
+    Client(address, scheme=b"http", port=80, local=False, trusted=TrustedProxies(("10.0.0.2/32", "fd00::/8")))
+    for address in ("10.0.0.1", "10.0.0.2", "fd00::1")
+)
 
 
 def request_heads(data: bytes) -> None:
@@ -30,6 +35,7 @@ def request_heads(data: bytes) -> None:
             assert seen.status in (400, 405, 417, 431, 501, 505, 508)
             return  # the connection is closed
         _is_read_alike(seen, raw)
+        _is_told_well(seen)
         if not seen.keep_alive:
             return  # nothing after it is read
         # What forwarding does to a head must not reach the next one.
@@ -60,6 +66,28 @@ def _said(outcome: RequestHead | BadRequest) -> object:
         for name, value in said.items()
         if not callable(value)
     }
+
+
+def _is_told_well(head: RequestHead) -> None:
+    """Hold that what the backend is told of the client, a trusted proxy's word or not, is fields and nothing else."""
+    for client in _CLIENTS:
+        told = client.forwarding(head)
+        assert told.scheme in (b"http", b"https")
+        reader = h11.Connection(h11.SERVER, max_incomplete_event_size=1 << 20)
+        reader.receive_data(b"GET / HTTP/1.1\r\nHost: x\r\n" + told.lines + b"\r\n")
+        event = reader.next_event()
+        assert isinstance(event, h11.Request), event
+        names = [name for name, _ in event.headers]
+        assert set(names) <= {b"host", b"via", b"forwarded"} | {
+            name for name in names if name[:12] == b"x-forwarded-"
+        }
+        assert all(
+            names.count(name) == 1
+            for name in (b"via", b"x-forwarded-for", b"x-forwarded-proto", b"forwarded")
+        )
+        if not client.is_trusted:
+            assert dict(event.headers)[b"x-forwarded-for"] == b"10.0.0.1"
+            assert (told.host, told.client) == (head.host, "10.0.0.1")
 
 
 def _is_read_alike(head: RequestHead, raw: bytes) -> None:

@@ -55,6 +55,8 @@ REFUSED = {
     # lines
     "bare LF first": (b"\nGET / HTTP/1.1\r\n" + H + b"\r\n", 400),
     "bare CR first": (b"\rGET / HTTP/1.1\r\n" + H + b"\r\n", 400),
+    "bare LF in the target": (b"GET /a\nb:c HTTP/1.1\r\n" + H + b"\r\n", 400),
+    "bare CR in the target": (b"GET /a\rb:c HTTP/1.1\r\n" + H + b"\r\n", 400),
     "bare LF": (b"GET / HTTP/1.1\n" + H + b"\r\n", 400),
     "bare LF in a field": (b"GET / HTTP/1.1\r\n" + H + b"X: a\nY: b\r\n\r\n", 400),
     "bare CR in a value": (b"GET / HTTP/1.1\r\n" + H + b"X: a\rb\r\n\r\n", 400),
