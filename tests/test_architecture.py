@@ -283,21 +283,9 @@ def test_modules_stay_small() -> None:
     assert median <= 175, f"The median module has {median} lines; 100 to 150 is the house's measure."
 
 
-# What is tested beside the floors: real backends, a real browser, the measurements, what is published.
-SUBJECTS = {
-    *(
-        "faults",
-        "fuzz",
-        "differential",
-        "security",
-        "backends",
-        "browser",
-        "bench",
-        "packaging",
-        "docs",
-        "dialogues",
-    ),
-}
+# What is tested beside the floors: attacks, real backends, a real browser, the measurements, what is published.
+ATTACKED = {"faults", "fuzz", "differential", "security"}
+SUBJECTS = {*ATTACKED, "backends", "browser", "bench", "packaging", "docs", "dialogues"}
 SHARED = {"conftest.py", "processes.py"}
 
 

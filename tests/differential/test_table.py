@@ -1,5 +1,7 @@
 """Each raw request of the table: refused, or read alike by everybody, directly and through the proxy."""
 
+import re
+
 import pytest
 
 from tests.differential.stand import Answer, Seen, Server, Stand
@@ -29,6 +31,17 @@ def through(server: Server, case: Case) -> Answer:
     return first
 
 
+def what_we_tell(server: Server, host: str) -> dict[str, str]:
+    """Return what the application must be told of the client, whatever it claimed; waitress drops it by default."""
+    if server.name == "waitress":
+        return {}
+    port = host.rpartition(":")[2] if re.search(r":[0-9]+$", host) else str(server.proxy_port)
+    told = {"X_FORWARDED_FOR": "127.0.0.1", "X_FORWARDED_PROTO": "http", "X_FORWARDED_PORT": port}
+    if host == f"127.0.0.1:{server.port}":  # the backend's own, since the client named none
+        return told | {"FORWARDED": "for=127.0.0.1;proto=http", "X_FORWARDED_PORT": str(server.proxy_port)}
+    return told | {"FORWARDED": f'for=127.0.0.1;host="{host}";proto=http', "X_FORWARDED_HOST": host}
+
+
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_request(stand: Stand, case: Case) -> None:
     answers = [(server, through(server, case)) for server in stand.servers]
@@ -42,6 +55,7 @@ def test_request(stand: Stand, case: Case) -> None:
     for server, answer in answers:
         assert answer.seen is not None
         between |= unlike(first, answer.seen)
+        assert dict(answer.told) == what_we_tell(server, answer.seen["fields"]["HOST"])
         if case.unlike_direct == HANGS:
             continue
         direct = server.directly(case.raw)
