@@ -23,6 +23,9 @@ _KINDS = {
     Kind.ACTUAL: "cross-origin request",
     Kind.WEBSOCKET: "WebSocket handshake",
 }
+_LOOSER = (
+    "nothing: Chrome still lets * cover Authorization and warns that this will end; other browsers refuse"
+)
 
 
 def story_as_text(story: Story, mending: Mending, file: str, notes: Sequence[str], *, colour: bool) -> str:
@@ -91,7 +94,7 @@ def _answer(title: str, answer: Answer) -> str:
 
 def _consoles(story: Story) -> Iterator[str]:
     if story.console is not None:
-        yield f"Chrome's console\n  {story.console.chrome}"
+        yield f"Chrome's console\n  {story.console.chrome or _LOOSER}"
         yield f"Firefox's console\n  {story.console.firefox}"
 
 

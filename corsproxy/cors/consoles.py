@@ -11,6 +11,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from corsproxy.cors.browser import BrowserRequest, Step, Verdict
+from corsproxy.cors.vocabulary import Reason
 
 __all__ = ["CAUSES", "CHROME", "FIREFOX", "PREFLIGHT", "Cause", "Console", "Texts", "predict"]
 
@@ -104,9 +105,9 @@ _CHECKED_ACCESS = {Step.PREFLIGHT_ORIGIN, Step.PREFLIGHT_CREDENTIALS, Step.PREFL
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """The line that each browser prints."""
+    """The line that each browser prints; `chrome` is None where only Firefox and Safari refuse."""
 
-    chrome: str
+    chrome: str | None
     firefox: str
 
 
@@ -130,6 +131,8 @@ def predict(verdict: Verdict, request: BrowserRequest, url: str, *, status: int 
     chrome += PREFLIGHT if failed.step in _CHECKED_ACCESS else ""
     firefox = FIREFOX.format(url=url, reason=texts.firefox.format(value=failed.subject))
     firefox += _STATUS.format(status=status) if texts.has_status else ""
+    if verdict.reason is Reason.AUTHORIZATION_NOT_LISTED and not request.credentials:
+        return Console(None, firefox)  # Chrome lets `*` cover Authorization, with a warning that it will end
     return Console(chrome + texts.chrome.format(value=failed.subject), firefox)
 
 
@@ -147,8 +150,7 @@ def _unsendable(subject: str, *, is_method: bool) -> Console:
     """An exception that fetch() throws before anything is sent."""
     if not is_method:
         return Console(
-            "Uncaught (in promise) TypeError: Failed to execute 'fetch' on 'Window': "
-            "Failed to read the 'headers' property from 'RequestInit': Invalid name",
+            "Uncaught (in promise) TypeError: Failed to execute 'fetch' on 'Window': Invalid name",
             f"Uncaught (in promise) TypeError: Window.fetch: {subject} is an invalid header name.",
         )
     is_forbidden = subject.upper() in {"CONNECT", "TRACE", "TRACK"}
