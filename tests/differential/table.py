@@ -224,6 +224,11 @@ HOSTS = {
     "an address of version 6": Case(b"GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n"),
     "Host after other fields": Case(b"GET / HTTP/1.1\r\nX: a\r\nHost: a.example\r\n\r\n"),
     "hOST": Case(b"GET / HTTP/1.1\r\nhOST:a.example\r\n\r\n"),
+    "blanks around a Host": Case(b"GET / HTTP/1.1\r\nHost: \t a.example \t \r\n\r\n"),
+    "an absolute target and Host in other letters": Case(
+        b"GET http://A.example/ HTTP/1.1\r\nHost: a.EXAMPLE\r\n\r\n",
+        unlike_direct=frozenset({"target", "HOST"}),
+    ),
     "no Host": _refused(b"GET / HTTP/1.1\r\n\r\n"),
     "no Host in 1.0": Case(
         b"GET / HTTP/1.0\r\n\r\n",
@@ -410,6 +415,10 @@ UPGRADES = {
     "a handshake as POST": Case(_post(WEBSOCKET + b"Content-Length: 4\r\n", b"body")),
     "a handshake of version 12": Case(_get(WEBSOCKET.replace(b"13", b"12"))),
     "a handshake in 1.0": Case(_get(WEBSOCKET, version=b"1.0"), ends=True),
+    "a handshake whose key Connection names": Case(
+        _get(WEBSOCKET.replace(b": Upgrade", b": Upgrade, Sec-WebSocket-Key", 1)),
+        unlike_direct=frozenset({"SEC_WEBSOCKET_KEY"}),
+    ),
     "h2c": Case(_get(b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAA\r\n")),
     "h2c with a body": Case(
         _post(b"Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: %d\r\n" % len(HIDDEN), HIDDEN)
