@@ -2,7 +2,7 @@
 
 An input is steps: 0xFF, a letter, what is said. 0xFE in what is said stands for a secret: a client's own, or, from
 the backend, that of the client it is serving. Held after every input: nothing was raised; each client heard one whole
-or visibly cut answer for each request (h11 reads them); the backend heard only whole requests that a client made
+or visibly cut answer for each request (h11 reads both); the backend heard only whole requests that a client made
 (h11 again); no secret reached another exchange; and a fresh client is served as if nothing had been.
 """
 
@@ -17,6 +17,7 @@ import h11
 
 from corsproxy.config.settings import Endpoint, Limits, Settings, Source, Upstream
 from corsproxy.cors.rule import Cookies, Origins
+from corsproxy.cors.vocabulary import Reason
 from corsproxy.proxy.downstream import ClientConnection
 from corsproxy.proxy.engine import Engine
 from corsproxy.proxy.record import Record
@@ -49,6 +50,7 @@ _SETTINGS = Settings(
 _CANARY = b"GET /canary HTTP/1.1\r\nHost: canary.example\r\n"
 # How h11 says that a head was cut, or that there is not a byte of one.
 _CUT = ("unexpectedly closed", "can't handle event type ConnectionClosed")
+_REFUSALS = (Reason.BAD_REQUEST, Reason.HEAD_TOO_LARGE, Reason.BODY_TOO_LARGE, Reason.CLIENT_TIMEOUT)
 _SWITCHING = (("Connection", "Upgrade"), ("Upgrade", "websocket"))
 
 
@@ -186,7 +188,9 @@ class _Play:
         await self._loop.settle()
         assert self._troubles == []
         for address, client in self._clients.items():
-            self._judge_client(client, [record for record in self._book.records if record.client == address])
+            records = [record for record in self._book.records if record.client == address]
+            self._judge_client(client, records)
+            _judge_requests(client, records)
         heard = Counter[tuple[bytes, bytes]]()
         for wire in self._backends:
             heard.update(self._judge_backend(wire))
@@ -257,6 +261,27 @@ def _forgiving_a_cut() -> Iterator[None]:
     except h11.RemoteProtocolError as broken:
         if not any(text in str(broken) for text in _CUT):
             raise
+
+
+def _judge_requests(wire: Wire, records: list[Record]) -> None:
+    """Hold that h11 reads the same requests out of what the client sent, as far as neither refuses one."""
+    said = bytes(wire.said)
+    for record in records:
+        reading = Reading.of_request()
+        try:
+            reading.feed(said)
+        except h11.RemoteProtocolError:
+            return
+        if not reading.is_whole or record.fault in _REFUSALS:
+            return
+        method, target, _ = reading.message().head.split(b" ", 2)
+        assert record.method == method
+        assert record.path == target.partition(b"?")[0] or target[:1] != b"/"
+        if record is not records[-1] and record.upstream_seconds >= 0:
+            assert record.request_bytes == len(reading.message().body)
+        if record.status == 101:
+            return
+        said = reading.rest
 
 
 def _judge_answer(wire: Wire, out: bytes, record: Record, *, is_last: bool) -> bytes:
