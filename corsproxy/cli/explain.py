@@ -115,6 +115,11 @@ def explain(
     )
     if request.origin is None and not any((curl, har)):
         raise click.UsageError("Name the page's origin: --origin https://app.example.com")
+    if not all(
+        _is_text(given)
+        for given in (request.origin or "", request.method, request.path, request.host, *request.headers)
+    ):
+        raise click.UsageError("What was given is not UTF-8.")
     if not request.path.startswith("/"):
         raise click.UsageError(f"--path is a path such as /{request.path}, or a whole address.")
     try:
@@ -190,6 +195,11 @@ def _corrected(
         method=request.method if method is None else method,
         path=request.path if path is None else path,
     )
+
+
+def _is_text(given: str) -> bool:
+    """Tell whether this can be sent at all: arguments that are not UTF-8 come with surrogates in them."""
+    return given.encode("utf-8", "replace").decode() == given
 
 
 def _page_headers(written: tuple[str, ...]) -> list[str]:

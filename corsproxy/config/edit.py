@@ -53,11 +53,11 @@ def edited(text: str, position: int, rule: Rule, keys: tuple[str, ...]) -> Edit:
         if not isinstance(node, yaml.MappingNode) or _is_named(text, node):
             raise Unfit("the rule is written by an anchor or alias")
         cuts = [_changed(text, node, key, rule) for key in keys]
-    after = text
+    after, newline = text, "\r\n" if "\r\n" in text else "\n"
     # From the last to the first, so that no place moves. Items of a list stand before a key behind it.
     numbered = sorted(enumerate(cuts), key=lambda pair: (pair[1].start, pair[1].is_key, pair[0]))
     for _, cut in reversed(numbered):
-        after = after[: cut.start] + cut.text + after[cut.end :]
+        after = after[: cut.start] + cut.text.replace("\n", newline) + after[cut.end :]
     return _edit(text, after)
 
 

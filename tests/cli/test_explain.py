@@ -86,6 +86,8 @@ WITHOUT_EDIT = {
     "client_sends_response_header",
     "ambiguous_path",
 }
+NO_ORIGIN = """--console "The Same Origin Policy disallows reading the remote resource at https://h/. \
+(Reason: CORS header ‘Access-Control-Allow-Origin’ missing).\""""
 ALLOWED = {"origin_allowed", "same_origin", "no_origin", "console"}
 # Reasons that come from a backend or a wire, about which there is no asking beforehand.
 OF_THE_WIRE = set(list(Reason)[list(Reason).index(Reason.BACKEND_CORS_CONFLICT) :])
@@ -142,3 +144,147 @@ def test_what_it_says_to_change_helps(name: str) -> None:
     assert (after["allowed"], after["reason"], after["change"]) == (True, "origin_allowed", None)
     assert "dangerously" not in Path("c.yaml").read_text()
     assert "# Who may read." in Path("c.yaml").read_text()
+
+
+def test_json_is_stable() -> None:
+    result = run(f"{APP} --method PUT --path /api/users --credentials --header X-Trace", "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.output) == {
+        "allowed": False,
+        "reason": "credentials_not_allowed",
+        "why": "The page asks with credentials, and the rule api does not allow them.",
+        "kind": "actual",
+        "preflighted": True,
+        "report": False,
+        "file": "c.yaml",
+        "request": {
+            "origin": "https://app.example.com",
+            "method": "PUT",
+            "url": "https://api.example.com/api/users",
+            "path": "/api/users",
+            "host": "",
+            "headers": ["X-Trace"],
+            "credentials": True,
+            "websocket": False,
+        },
+        "rule": {"name": "api", "place": "c.yaml:23"},
+        "checks": [
+            check("sendable", "PUT", "browsers send the method PUT"),
+            check("sendable", "x-trace", "browsers send the header x-trace"),
+            check(
+                "preflight_origin",
+                "https://app.example.com",
+                "preflight: Access-Control-Allow-Origin is https://app.example.com",
+            ),
+            {
+                "check": "preflight_credentials",
+                "passed": False,
+                "reason": "credentials_not_allowed",
+                "subject": "",
+                "text": "preflight: credentials need the very origin, and Access-Control-Allow-Credentials: true",
+            },
+        ],
+        "preflight": {
+            "status": 204,
+            "fields": [
+                ["Access-Control-Allow-Origin", "https://app.example.com"],
+                ["Access-Control-Allow-Methods", "PUT, PATCH"],
+                ["Vary", "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"],
+            ],
+        },
+        "response": None,
+        "console": {
+            "chrome": "Access to fetch at 'https://api.example.com/api/users' from origin 'https://app.example.com' has been "
+            "blocked by CORS policy: Response to preflight request doesn't pass access control check: The value of the "
+            "'Access-Control-Allow-Credentials' header in the response is '' which must be 'true' when the request's "
+            "credentials mode is 'include'.",
+            "firefox": "Cross-Origin Request Blocked: The Same Origin Policy disallows reading the remote resource at "
+            "https://api.example.com/api/users. (Reason: expected ‘true’ in CORS header ‘Access-Control-Allow-Credentials’).",
+        },
+        "change": {
+            "page": 'If the page needs no cookies, leave credentials: "include" out of it instead.',
+            "edit": {
+                "line": 31,
+                "removed": [],
+                "added": ["    allow_headers: [X-Trace]", "    allow_credentials: true"],
+            },
+            "refused": [],
+            "unfit": "",
+        },
+        "notes": [],
+    }
+
+
+def check(step: str, subject: str, text: str) -> dict[str, object]:
+    return {"check": step, "passed": True, "reason": "origin_allowed", "subject": subject, "text": text}
+
+
+def test_every_key_of_the_json_is_documented() -> None:
+    page = (ROOT / "docs" / "explain.md").read_text()
+    told = json.loads(run(QUESTIONS["header_not_allowed"], "--json").output)
+    keys = {*told, *told["request"], *told["change"], *told["checks"][0], *told["change"]["edit"]}
+    assert {key for key in keys if f"`{key}`" not in page} == set()
+
+
+def test_flags_correct_what_was_pasted() -> None:
+    curl = (
+        "--curl \"curl https://api.example.com/api/x -H 'Origin: https://app.example.com' -H 'X-Trace: 1'\""
+    )
+    words = f"{curl} --origin https://new.example --method PUT --path /secret/y --host localhost:8080 --credentials"
+    told = json.loads(run(words, "--json").output)
+    assert told["request"] == {
+        "origin": "https://new.example",
+        "method": "PUT",
+        "url": "http://localhost:8080/secret/y",
+        "path": "/secret/y",
+        "host": "localhost:8080",
+        "headers": ["X-Trace"],
+        "credentials": True,
+        "websocket": False,
+    }
+
+
+def test_a_paste_may_come_from_standard_input() -> None:
+    line = "Firefox can’t establish a connection to the server at wss://api.example.com/live.\n"
+    words = ["--console", "-", "--origin", "https://new.example", "-c", "c.yaml"]
+    result = CliRunner().invoke(explain, words, input=line)
+    assert (result.exit_code, result.output.splitlines()[0]) == (1, "denied: websocket_origin_not_allowed")
+
+
+def test_a_header_is_the_pages_only_if_a_preflight_asks_for_it() -> None:
+    words = f"{APP} --path /api/x --header 'Content-Type: text/plain' --header 'Accept: */*'"
+    assert run(words).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("", "Name the page's origin: --origin https://app.example.com"),
+        ("--origin https://a.example --path api", "--path is a path such as /api, or a whole address."),
+        ("--origin https://a.example --path http://[", "http://[ is no address."),
+        ("--origin a\udcff --path /", "What was given is not UTF-8."),
+        ("--curl 'curl https://h/' --console x", "Give one of --curl, --har and --console."),
+        ("--origin https://a.example --entry 1", "--entry is for --har."),
+        ("--curl wget", "This is not a command for curl: paste it from the word curl on."),
+        ("--har nowhere.har", "nowhere.har cannot be read: No such file or directory."),
+        ("--har c.yaml", "This is not a HAR file (JSONDecodeError"),
+        (
+            NO_ORIGIN,
+            "Name the page's origin",
+        ),
+    ],
+)
+def test_what_cannot_be_asked(words: str, said: str) -> None:
+    result = run(words)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"Error: {said}" in result.stderr
+
+
+def test_a_refused_configuration_is_told_as_check_tells_it() -> None:
+    Path("c.yaml").write_text(
+        "upstream: http://127.0.0.1:5000\nrules:\n  - {path: /**, allow_origins: [https://A.example]}\n"
+    )
+    result = run(APP)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("c.yaml:3:33  rules[0].allow_origins[0]\n")
+    assert result.stderr.endswith("\n\n1 problem; nothing was asked.\n")

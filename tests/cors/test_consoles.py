@@ -1,0 +1,59 @@
+"""What consoles print: each cause once, told apart, and only where something failed."""
+
+import re
+
+import pytest
+
+from corsproxy.cors.browser import BrowserRequest, judge
+from corsproxy.cors.consoles import CAUSES, Cause, Console, predict
+from corsproxy.cors.rule import Origins
+from tests.cors.asking import RuleParts, policy_of, rule
+
+URL = "https://api.example.com/api/x"
+
+
+def printed(parts: RuleParts, request: BrowserRequest) -> Console | None:
+    return predict(judge(policy_of(rule(**parts)), request), request, URL)
+
+
+def test_every_cause_has_texts_that_tell_it_from_the_others() -> None:
+    assert set(CAUSES) == set(Cause)
+    for side in ("chrome", "firefox"):
+        texts = {cause: getattr(CAUSES[cause], side).format(value="x") for cause in Cause}
+        for cause, told in CAUSES.items():
+            pattern = re.escape(getattr(told, side)).replace(re.escape("{value}"), ".*")
+            assert [other for other, text in texts.items() if re.search(pattern, text)] == [cause]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        BrowserRequest(origin="https://app.example.com"),
+        BrowserRequest(origin=None),
+        BrowserRequest(origin="https://app.example.com", websocket=True),
+    ],
+)
+def test_nothing_is_printed_where_nothing_failed(request_: BrowserRequest) -> None:
+    assert printed({}, request_) is None
+
+
+def test_the_status_in_firefox_is_that_of_the_response_that_failed() -> None:
+    evil = "https://evil.example"
+    ends = {
+        "forwarded": printed({}, BrowserRequest(origin=evil)),
+        "preflight": printed({}, BrowserRequest(origin=evil, method="PUT")),
+        "blocked": printed({"block": True}, BrowserRequest(origin=evil)),
+    }
+    assert {name: console and console.firefox[-17:] for name, console in ends.items()} == {
+        "forwarded": "Status code: 200.",
+        "preflight": "Status code: 403.",
+        "blocked": "Status code: 403.",
+    }
+
+
+def test_chrome_alone_lets_a_star_cover_authorization() -> None:
+    star: RuleParts = {"origins": Origins(any=True), "allow_headers": ("*",)}
+    console = printed(star, BrowserRequest(origin="https://a.example", headers=("Authorization",)))
+    assert console is not None
+    assert console.chrome is None
+    assert "header ‘authorization’ is not allowed" in console.firefox
