@@ -1,7 +1,7 @@
 """The kept inputs: read, and made few and short again.
 
 An input is kept if it takes a step, from one line of corsproxy to the next, that no shorter one takes, or takes it
-twice as often. That is asked of Python itself, so it needs no fuzzer. Inputs written by hand, whose names say what
+more than once. That is asked of Python itself, so it needs no fuzzer. Inputs written by hand, whose names say what
 they are for, are always kept.
 """
 
@@ -21,6 +21,7 @@ _CORPUS = Path(__file__).parent / "corpus"
 _OURS = str(Path(__file__).parents[2] / "corsproxy")
 
 _IS_FOUND = re.compile(r"[0-9a-f]{16,40}").fullmatch
+_OFTEN = 2
 _Step = tuple[CodeType, int, int]
 
 
@@ -50,7 +51,7 @@ def keep(found: Path) -> None:
 
 
 def _steps(takes: Target, data: bytes) -> set[tuple[_Step, int]]:
-    """Return the steps that an input takes, each with the number of bits of how often."""
+    """Return the steps that an input takes, each with whether it takes it more than once."""
     steps = Counter[_Step]()
 
     def enter(frame: FrameType, _event: str, _argument: Any) -> Callable[..., Any] | None:
@@ -72,4 +73,4 @@ def _steps(takes: Target, data: bytes) -> set[tuple[_Step, int]]:
         takes(data)
     finally:
         sys.settrace(before)
-    return {(step, times.bit_length()) for step, times in steps.items()}
+    return {(step, min(times.bit_length(), _OFTEN)) for step, times in steps.items()}
