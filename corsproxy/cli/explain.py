@@ -115,11 +115,9 @@ def explain(
     )
     if request.origin is None and not any((curl, har)):
         raise click.UsageError("Name the page's origin: --origin https://app.example.com")
-    if not all(
-        _is_text(given)
-        for given in (request.origin or "", request.method, request.path, request.host, *request.headers)
-    ):
-        raise click.UsageError("What was given is not UTF-8.")
+    words = (request.origin or "", request.method, request.path, request.host, *request.headers)
+    if not all(map(str.isprintable, words)):
+        raise click.UsageError(f"No request can hold these characters: {_printable(' '.join(words))}")
     if not request.path.startswith("/"):
         raise click.UsageError(f"--path is a path such as /{request.path}, or a whole address.")
     try:
@@ -133,7 +131,7 @@ def explain(
         request = replace(request, host=Homes(settings.rules).host(request.path))
     story = tell(Policy.compile(settings.rules, settings.public_origins), request, _url(request, settings))
     mending = mend(text, os.environ, settings, request)
-    notes = list(question.notes)
+    notes = [_printable(note) for note in question.notes]
     if cause is not None and story.allowed:
         notes.append(ELSEWHERE[cause])
     written = (
@@ -161,7 +159,7 @@ def _pasted(
         if console is not None:
             return read_console(_text(console))
     except BadPaste as fault:
-        raise click.UsageError(str(fault)) from None
+        raise click.UsageError(_printable(str(fault))) from None
     except OSError as fault:
         raise click.UsageError(f"{har} cannot be read: {fault.strerror}.") from None
     return Question(BrowserRequest(origin=None), ""), None
@@ -197,9 +195,9 @@ def _corrected(
     )
 
 
-def _is_text(given: str) -> bool:
-    """Tell whether this can be sent at all: arguments that are not UTF-8 come with surrogates in them."""
-    return given.encode("utf-8", "replace").decode() == given
+def _printable(text: str) -> str:
+    """What somebody else recorded may not steer the terminal it is shown on."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
 def _page_headers(written: tuple[str, ...]) -> list[str]:

@@ -262,7 +262,7 @@ def test_a_header_is_the_pages_only_if_a_preflight_asks_for_it() -> None:
         ("", "Name the page's origin: --origin https://app.example.com"),
         ("--origin https://a.example --path api", "--path is a path such as /api, or a whole address."),
         ("--origin https://a.example --path http://[", "http://[ is no address."),
-        ("--origin a\udcff --path /", "What was given is not UTF-8."),
+        ("--origin a\udcff --path /", "No request can hold these characters: a\ufffd GET /"),
         ("--curl 'curl https://h/' --console x", "Give one of --curl, --har and --console."),
         ("--origin https://a.example --entry 1", "--entry is for --har."),
         ("--curl wget", "This is not a command for curl: paste it from the word curl on."),
@@ -278,6 +278,17 @@ def test_what_cannot_be_asked(words: str, said: str) -> None:
     result = run(words)
     assert (result.exit_code, result.stdout) == (2, "")
     assert f"Error: {said}" in result.stderr
+
+
+def test_a_recording_cannot_steer_the_terminal() -> None:
+    for url in ("https://h/\x1b[2J", "\x1b[2J"):
+        entry = {
+            "request": {"method": "GET", "url": url, "headers": [{"name": "Origin", "value": "https://a"}]}
+        }
+        Path("recorded.har").write_text(json.dumps({"log": {"entries": [entry]}}))
+        result = run("--har recorded.har")
+        assert result.exit_code == 2
+        assert "\x1b" not in result.stderr
 
 
 def test_a_refused_configuration_is_told_as_check_tells_it() -> None:
