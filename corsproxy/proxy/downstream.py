@@ -178,7 +178,9 @@ class ClientConnection(asyncio.Protocol):
                 self._refuse_head(data, _too_large(data, limit))
                 return False
             if data[:2] == _TLS_HANDSHAKE:
-                why = "the client speaks TLS, and this port does not: use http://, or set `tls` to end TLS here"
+                why = (
+                    "the client speaks TLS, and this port does not: use http://, or set `tls` to end TLS here"
+                )
                 self._refuse_head(data, fault(Reason.BAD_REQUEST, why))
             elif self.is_half_closed:
                 self.end()
