@@ -45,6 +45,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._chunks: ChunkedReader | None = None
         self._keep = True
         self._interim = 0
+        self._kernel: select.poll | None = None  # asked before what cannot be sent twice
 
     # --- the pool's side -----------------------------------------------------------------------
 
@@ -56,9 +57,10 @@ class UpstreamConnection(asyncio.Protocol):
     @property
     def is_quiet(self) -> bool:
         """Whether the kernel holds nothing for us: no byte, no end. The loop may not have told us yet."""
-        asked = select.poll()
-        asked.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
-        return not asked.poll(0)
+        if self._kernel is None:
+            self._kernel = select.poll()
+            self._kernel.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return not self._kernel.poll(0)
 
     def serve(self, waiting: Waiting) -> None:
         """Carry this exchange: send what there is of its request, expect a response head."""
