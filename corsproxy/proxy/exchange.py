@@ -11,14 +11,14 @@ import time
 from typing import TYPE_CHECKING
 
 from corsproxy.cors.policy import Decision
-from corsproxy.cors.vary import merge_vary
-from corsproxy.cors.vocabulary import CORS_RESPONSE_FIELDS, Action, Kind, Reason
+from corsproxy.cors.vocabulary import Action, Kind, Reason
 from corsproxy.http1.framing import CHUNKED, UNTIL_CLOSE, chunk
 from corsproxy.http1.reply import answer, problem
 from corsproxy.http1.request import RequestHead
 from corsproxy.http1.response import ResponseHead
 from corsproxy.proxy.faults import Fault, fault, proxy_error
 from corsproxy.proxy.forwarded import Forwarding
+from corsproxy.proxy.granting import granted_lines, remove_cors
 from corsproxy.proxy.record import Record
 from corsproxy.proxy.tunnel import Tunnel
 
@@ -248,38 +248,16 @@ class Exchange:
         decision = self.decision
         if head.cors and decision.strips:
             self._remove_cors(head)
-        block = decision.lines(self.head.origin)
-        if decision.varies:
-            if head.vary:
-                block += self._merge_vary(head)
-            else:
-                block += b"Vary: Origin\r\n"
-        if head.cookies and decision.cookies is not None:
-            for line in head.cookies:
-                name, _, value = line.partition(b":")
-                rewritten = decision.cookies.rewrite(value.strip(b" \t"))
-                head.lines[head.lines.index(line)] = b"%b: %b" % (name, rewritten)
-        if decision.remove or decision.set_lines:
-            _remove(head, decision.remove)
-            block += decision.set_lines
         if head.has_location and 300 <= head.status < 400 and decision.kind is Kind.ACTUAL:
             self._notes += (Reason.BACKEND_REDIRECT,)
-        return block
+        return granted_lines(head, decision, self.head.origin)
 
     def _remove_cors(self, head: ResponseHead) -> None:
-        removed = [name for name, _ in head.cors if name in CORS_RESPONSE_FIELDS]
+        removed = remove_cors(head)
         if removed:
-            _remove(head, CORS_RESPONSE_FIELDS)
             self._removed = tuple(dict.fromkeys((*self._removed, *removed)))
             if Reason.BACKEND_CORS_CONFLICT not in self._notes:
                 self._notes += (Reason.BACKEND_CORS_CONFLICT,)
-
-    def _merge_vary(self, head: ResponseHead) -> bytes:
-        merged = merge_vary(list(head.vary))
-        if merged is None:
-            return b""
-        _remove(head, frozenset({b"vary"}))
-        return b"Vary: %b\r\n" % merged
 
     def frame(self, data: bytes) -> bytes:
         """Frame a piece of a close-delimited body as the client needs it."""
@@ -445,7 +423,3 @@ class Exchange:
                 ),
             )
         )
-
-
-def _remove(head: ResponseHead, names: frozenset[bytes]) -> None:
-    head.lines[1:-2] = [line for line in head.lines[1:-2] if line.partition(b":")[0].lower() not in names]
