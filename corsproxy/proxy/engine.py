@@ -19,7 +19,9 @@ from corsproxy.config.settings import Endpoint, Settings
 from corsproxy.cors.policy import Policy
 from corsproxy.proxy.downstream import ClientConnection
 from corsproxy.proxy.forwarded import TrustedProxies
+from corsproxy.proxy.handshakes import Door, TlsListener
 from corsproxy.proxy.listener import Listener, server_context, tls_front
+from corsproxy.proxy.plain import PlainClient
 from corsproxy.proxy.pool import Pool, tls_context
 from corsproxy.proxy.record import Gauges, Observer
 from corsproxy.proxy.tunnel import Tunnel
@@ -43,9 +45,10 @@ class Engine:
         self.now = 0.0  # coarse monotonic time in seconds
         self.date = formatdate(usegmt=True).encode()
         self._retired: list[Pool] = []
-        self._listeners: list[Listener] = []
-        # Accepted, and not yet opened: the TLS handshake is under way. One that fails tells nobody, hence weak.
+        self._listeners: list[Listener | TlsListener] = []
+        # Accepted, and not yet opened: by asyncio's next turn, or by the end of a TLS handshake.
         self._arriving: WeakSet[ClientConnection] = WeakSet()
+        self._shaking: set[asyncio.Protocol] = set()
         self._tls: ssl.SSLContext | None = None  # of the next handshake; None: plain HTTP
         self._ticker: asyncio.TimerHandle | None = None
         self._empty = asyncio.Event()
@@ -107,11 +110,22 @@ class Engine:
             self._tls = server_context(tls)
             front = tls_front(tls, self._current_tls)
         for endpoint, sock in sockets:
-            context = None if endpoint.path else front
-            make = partial(self._arrive, endpoint, b"http" if context is None else b"https")
-            listener = Listener(sock, make, tls=context, seconds=self.timeouts.client_header)
+            listener = self._listener(endpoint, sock, None if endpoint.path else front)
             self._listeners.append(listener)
             await listener.open()
+
+    def _listener(
+        self, endpoint: Endpoint, sock: socket.socket, tls: ssl.SSLContext | None
+    ) -> Listener | TlsListener:
+        if tls is None:
+            return Listener(sock, partial(self._arrive, endpoint))
+        door = Door(
+            make=partial(self._arrive_at_tls, ClientConnection, endpoint, b"https"),
+            make_plain=partial(self._arrive_at_tls, PlainClient, endpoint, b"http"),
+            admits=self._has_room,
+            lost=self._lost,
+        )
+        return TlsListener(sock, door, tls, seconds=self.timeouts.client_header)
 
     def _current_tls(self) -> ssl.SSLContext:
         assert self._tls is not None  # noqa: S101 -- only asked by listeners that have TLS
@@ -124,7 +138,7 @@ class Engine:
         await asyncio.sleep(0)  # asyncio makes a connection one turn after it has accepted it
         try:
             async with asyncio.timeout(self.timeouts.drain):
-                while self.clients or self._arriving:
+                while self.clients or self._arriving or self._shaking:
                     self._empty.clear()
                     await self._empty.wait()
         except TimeoutError:
@@ -138,7 +152,8 @@ class Engine:
     def abort(self) -> None:
         """Cut everything now."""
         self.is_draining = True
-        self._close_listeners()
+        for listener in self._listeners:
+            listener.abort()
         for tunnel in tuple(self.tunnels):
             tunnel.cut()
         for client in tuple(self.clients):
@@ -152,7 +167,7 @@ class Engine:
         """Count what is open now."""
         pools = (self.pool, *self._retired)
         return Gauges(
-            client_connections=len(self.clients),
+            client_connections=self._count,
             upstream_connections_active=sum(pool.active for pool in pools),
             upstream_connections_idle=sum(pool.idle for pool in pools),
             upstream_queue=sum(pool.queued for pool in pools),
@@ -161,25 +176,48 @@ class Engine:
 
     # --- connections ---------------------------------------------------------------------------
 
-    def _arrive(self, endpoint: Endpoint, scheme: bytes) -> ClientConnection:
-        client = ClientConnection(self, scheme=scheme, port=endpoint.port, local=bool(endpoint.path))
+    def _arrive(self, endpoint: Endpoint) -> ClientConnection:
+        client = ClientConnection(self, scheme=b"http", port=endpoint.port, local=bool(endpoint.path))
         self._arriving.add(client)
         return client
+
+    def _arrive_at_tls(
+        self, kind: type[ClientConnection], endpoint: Endpoint, scheme: bytes
+    ) -> ClientConnection:
+        client = kind(self, scheme=scheme, port=endpoint.port, local=False)
+        self._shaking.add(client)
+        return client
+
+    @property
+    def _count(self) -> int:
+        return len(self.clients) + len(self._shaking)
+
+    def _has_room(self) -> bool:
+        limit = self.limits.connections
+        return not limit or self._count < limit
+
+    def _lost(self, client: asyncio.Protocol) -> None:
+        self._shaking.discard(client)
+        self._note_if_empty()
 
     def opened(self, client: ClientConnection) -> None:
         """Note a new client; turn it away where there are too many."""
         self._arriving.discard(client)
+        self._shaking.discard(client)
         self.clients.add(client)
         self.observer.connection_opened()
         limit = self.limits.connections
-        if limit and len(self.clients) > limit:
+        if limit and self._count > limit:
             client.transport.write(_BUSY)
             client.end(linger=True)
 
     def closed(self, client: ClientConnection) -> None:
         """Note that a client's connection is no more."""
         self.clients.discard(client)
-        if self.is_draining and not self.clients:
+        self._note_if_empty()
+
+    def _note_if_empty(self) -> None:
+        if self.is_draining and not self.clients and not self._shaking:
             self._empty.set()
 
     def _tick(self) -> None:
@@ -190,8 +228,6 @@ class Engine:
         self.date = formatdate(usegmt=True).encode()
         for client in tuple(self.clients):
             client.sweep(now)
-        if self.is_draining and not self.clients:
-            self._empty.set()  # handshakes may have failed
         idle = self.timeouts.tunnel_idle
         for tunnel in tuple(self.tunnels):
             if now - tunnel.moved > idle:

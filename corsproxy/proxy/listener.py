@@ -1,7 +1,8 @@
 """One listening socket: accepts clients until it is closed, and then those that the kernel has queued.
 
 Laws: a connection that was queued before the close is served, not reset; the socket that was given is
-closed with it. TLS is judged anew for each handshake, so a renewed certificate needs no new listener.
+closed with it. TLS is judged anew for each handshake, so a renewed certificate needs no new listener;
+who accepts there is `handshakes`.
 """
 
 import asyncio
@@ -42,23 +43,11 @@ def tls_front(first: ServerTls, current: Callable[[], ssl.SSLContext]) -> ssl.SS
 
 
 class Listener:
-    """Accepts on a bound, listening, non-blocking socket; `make` gives the protocol of each connection.
+    """Accepts on a bound, listening, non-blocking socket; `make` gives the protocol of each connection."""
 
-    `seconds` is how long a TLS handshake may take.
-    """
-
-    def __init__(
-        self,
-        bound: socket.socket,
-        make: Callable[[], asyncio.Protocol],
-        *,
-        tls: ssl.SSLContext | None,
-        seconds: float,
-    ) -> None:
+    def __init__(self, bound: socket.socket, make: Callable[[], asyncio.Protocol]) -> None:
         self._bound = bound
         self._make = make
-        self._tls = tls
-        self._seconds = None if tls is None else seconds
         self._server: asyncio.Server | None = None
         self._taking: set[asyncio.Task[None]] = set()
 
@@ -68,13 +57,7 @@ class Listener:
         create: Callable[..., Coroutine[Any, Any, asyncio.Server]] = (
             loop.create_unix_server if self._bound.family == socket.AF_UNIX else loop.create_server
         )
-        self._server = await create(
-            self._make,
-            sock=self._bound,
-            ssl=self._tls,
-            backlog=_BACKLOG,
-            ssl_handshake_timeout=self._seconds,
-        )
+        self._server = await create(self._make, sock=self._bound, backlog=_BACKLOG)
 
     def close(self) -> None:
         """Take what is queued, and accept no more."""
@@ -87,6 +70,10 @@ class Listener:
         self._server.close()
         self._server = None
 
+    def abort(self) -> None:
+        """Accept no more; nothing is under way here that could be cut."""
+        self.close()
+
     def _queued(self) -> list[socket.socket]:
         found = []
         with suppress(OSError):  # none is left, or no descriptor is
@@ -97,7 +84,5 @@ class Listener:
         return found
 
     async def _take(self, sock: socket.socket, protocol: asyncio.Protocol) -> None:
-        with suppress(OSError):  # it left, or its handshake failed
-            await asyncio.get_running_loop().connect_accepted_socket(
-                lambda: protocol, sock, ssl=self._tls, ssl_handshake_timeout=self._seconds
-            )
+        with suppress(OSError):  # it left
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: protocol, sock)

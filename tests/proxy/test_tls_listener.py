@@ -1,15 +1,18 @@
 """What our own TLS refuses, and how those end who bring the wrong protocol to a port."""
 
+import asyncio
+import errno
 import logging
+import socket
 from pathlib import Path
 
 import pytest
 
-from corsproxy.config.settings import Timeouts
+from corsproxy.config.settings import Limits, Timeouts
 from corsproxy.cors.vocabulary import Reason
 from tests.proxy.certificates import Certificates
 from tests.proxy.conftest import Staged
-from tests.proxy.wire import GET, OK, Stage, get
+from tests.proxy.wire import GET, NONE_OPEN, OK, Stage, get, until
 
 SSL30, TLS10, TLS11, TLS12 = 0x0300, 0x0301, 0x0302, 0x0303
 
@@ -84,12 +87,47 @@ async def test_tls_1_2_is_not(secured: Stage) -> None:
     assert (await client.take(11))[9:] == b"\x03\x03"  # the version in ServerHello
 
 
+PLAIN = {
+    "HTTP": (GET, b"GET", b"/"),
+    "HTTP, without an end": (b"PUT /it HTTP/1.1\r\nHo", b"PUT", b"/it"),
+    "one byte": (b"G", b"G", b"/"),
+    "HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"PRI", b"/"),
+    "another protocol": (b"SSH-2.0-OpenSSH_9.6\r\n", b"SSH-2.0-OpenSSH_9.6", b"/"),
+}
+
+
+@pytest.mark.parametrize(("said", "method", "path"), PLAIN.values(), ids=PLAIN)
+async def test_plain_http_is_told_in_plain_http(
+    staged: Staged,
+    certificates: Certificates,
+    caplog: pytest.LogCaptureFixture,
+    said: bytes,
+    method: bytes,
+    path: bytes,
+) -> None:
+    stage = await staged(tls=certificates.server_files("a.example"))
+    caplog.set_level(logging.INFO)
+    client = await stage.connect()
+    await client.send(said)
+    response = await client.response()
+    assert (response.status, response.is_whole) == (400, True)
+    assert b'"the client speaks plain HTTP, and this port wants TLS: use https://"' in response.body
+    assert await client.ended()
+    record = await stage.book.next()
+    assert (record.status, record.fault, record.method, record.path) == (
+        400,
+        Reason.BAD_REQUEST,
+        method,
+        path,
+    )
+    assert (stage.book.is_empty, stage.book.events, caplog.messages) == (True, [], [])
+    await serves(stage, certificates)
+    assert stage.backend.is_untouched()
+
+
 NOT_TLS = {
-    "HTTP": GET,
-    "HTTP, without an end": GET[:-2],
-    "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-    "another protocol": b"SSH-2.0-OpenSSH_9.6\r\n",
     "zeros": bytes(100),
+    "nothing": b"",
     "a record longer than any may be": b"\x16\x03\x01\xff\xff" + bytes(100),
 }
 
@@ -104,6 +142,7 @@ async def test_what_is_not_tls_is_closed_at_once(
     caplog.set_level(logging.INFO)
     client = await stage.connect()
     await client.send(said)
+    client.half_close()
     assert not (await client.rest_or_reset()).startswith(b"HTTP/")
     assert (stage.book.is_empty, stage.book.events, caplog.messages) == (True, [], [])
     await serves(stage, certificates)
@@ -153,3 +192,90 @@ async def test_tls_on_a_plain_port_is_refused_at_once(stage: Stage) -> None:
     assert await stage.book.ends() == (400, Reason.BAD_REQUEST)
     assert (stage.book.is_empty, stage.book.events) == (True, [])
     assert stage.backend.is_untouched()
+
+
+async def test_handshakes_count_as_clients(staged: Staged, certificates: Certificates) -> None:
+    """What has not so much as sent a byte takes a place; one too many is closed unanswered."""
+    stage = await staged(tls=certificates.server_files("a.example"), limits=Limits(connections=3))
+    silent, begun = await stage.connect(), await stage.connect()
+    await begun.send(client_hello(TLS12))
+    assert await begun.take(1) == b"\x16"
+    served = await stage.connect(tls=certificates.client())
+    assert stage.engine.gauges().client_connections == 3
+    refused = await stage.connect()
+    assert await refused.is_gone()
+    peer = await stage.ask(served, GET)
+    await peer.request()
+    await peer.send(OK)
+    assert (await served.response()).body == b"ok"
+    silent.close()
+    begun.reset()
+    await until(lambda: stage.engine.gauges().client_connections == 1)
+    client = await stage.connect(tls=certificates.client())
+    await client.send(GET)
+    await peer.request()
+    await peer.send(OK)
+    assert (await client.response()).body == b"ok"
+    assert stage.book.connections == 2  # those that came through their handshake
+
+
+async def test_stalled_handshakes_are_bounded(staged: Staged, certificates: Certificates) -> None:
+    stage = await staged(
+        tls=certificates.server_files("a.example"),
+        limits=Limits(connections=50),
+        timeouts=Timeouts(client_header=1.0),
+    )
+    tasks = len(asyncio.all_tasks())
+    stalled = [await stage.connect() for _ in range(200)]
+    await until(lambda: sum(not client.has_nothing() for client in stalled) == 150)
+    assert stage.engine.gauges().client_connections == 50
+    assert len(asyncio.all_tasks()) - tasks == 50
+    for client in stalled:
+        assert await client.is_gone()
+    assert stage.engine.gauges() == NONE_OPEN
+    assert len(asyncio.all_tasks()) == tasks
+    await serves(stage, certificates)
+
+
+async def test_a_listener_without_descriptors_tries_again(
+    staged: Staged, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("corsproxy.proxy.handshakes._PAUSE", 0.01)
+    stage = await staged(tls=certificates.server_files("a.example"))
+    refusals = [OSError(errno.EMFILE, "too many open files")] * 3
+    accept = socket.socket.accept
+
+    def accepting(bound: socket.socket) -> tuple[socket.socket, object]:
+        if bound.getsockname()[1] == stage.endpoints[0].port and refusals:
+            raise refusals.pop()
+        return accept(bound)
+
+    monkeypatch.setattr(socket.socket, "accept", accepting)
+    await serves(stage, certificates)
+    assert refusals == []
+
+
+async def test_a_stop_cuts_handshakes(staged: Staged, certificates: Certificates) -> None:
+    stage = await staged(tls=certificates.server_files("a.example"), timeouts=Timeouts(drain=0.1))
+    silent, begun = await stage.connect(), await stage.connect()
+    await begun.send(client_hello(TLS12))
+    await begun.take(1)
+    await stage.engine.drain()
+    assert await silent.is_gone()
+    assert await begun.is_gone()
+    await until(lambda: stage.engine.gauges() == NONE_OPEN)
+
+
+async def test_who_waits_in_the_queue_of_a_tls_port_is_served_in_a_drain(
+    staged: Staged, certificates: Certificates
+) -> None:
+    stage = await staged(tls=certificates.server_files("a.example"))
+    connecting = asyncio.ensure_future(stage.connect(tls=certificates.client()))
+    await asyncio.sleep(0)  # the kernel has it, the engine has not
+    draining = asyncio.ensure_future(stage.engine.drain())
+    client = await connecting
+    peer = await stage.ask(client, GET)
+    await peer.request()
+    await peer.send(OK)
+    assert (await client.response()).body == b"ok"
+    await draining

@@ -1,0 +1,134 @@
+"""A listening socket of TLS: a task for each connection until its handshake is over.
+
+Laws: whoever has not finished a handshake counts as a client; one too many is closed unanswered, since
+an answer would cost a handshake. Nothing is set aside for TLS before a first byte has come, and that byte
+tells who speaks plain HTTP: those are answered in plain HTTP. All of it takes `seconds` at most.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+__all__ = ["Door", "TlsListener"]
+
+_AT_ONCE = 64  # accepted before others get their turn
+_PAUSE = 1.0  # seconds, where no descriptor is left
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Whom a listener lets in: `make` gives a client's protocol, `make_plain` that of one who speaks plain HTTP.
+
+    `admits` says whether there is room for one more; `lost` is told whose handshake came to nothing.
+    """
+
+    make: Callable[[], asyncio.Protocol]
+    make_plain: Callable[[], asyncio.Protocol]
+    admits: Callable[[], bool]
+    lost: Callable[[asyncio.Protocol], None]
+
+
+class TlsListener:
+    """Accepts on a bound, listening, non-blocking socket, which is closed with it."""
+
+    def __init__(self, bound: socket.socket, door: Door, tls: ssl.SSLContext, *, seconds: float) -> None:
+        self._bound = bound
+        self._door = door
+        self._tls = tls
+        self._seconds = seconds
+        self._loop = asyncio.get_running_loop()
+        self._is_open = False
+        self._pause: asyncio.TimerHandle | None = None
+        self._greeting: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> None:
+        """Begin to accept."""
+        self._is_open = True
+        self._loop.add_reader(self._bound, self._accept)
+
+    def close(self) -> None:
+        """Take what is queued, and accept no more."""
+        if not self._is_open:
+            return
+        self._is_open = False
+        if self._pause is not None:
+            self._pause.cancel()
+        self._loop.remove_reader(self._bound)
+        while self._accept_one():
+            pass
+        self._bound.close()
+
+    def abort(self) -> None:
+        """Cut every handshake."""
+        self.close()
+        for task in self._greeting:
+            task.cancel()
+
+    def _accept(self) -> None:
+        for _ in range(_AT_ONCE):
+            if not self._accept_one():
+                return
+
+    def _accept_one(self) -> bool:
+        """Take one connection out of the queue; return False where there is none."""
+        try:
+            sock, _ = self._bound.accept()
+        except ConnectionAbortedError:
+            return True
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError:
+            if self._is_open:  # else we would be called again at once, and for nothing
+                self._loop.remove_reader(self._bound)
+                self._pause = self._loop.call_later(_PAUSE, self._go_on)
+            return False
+        sock.setblocking(False)
+        if not self._door.admits():
+            sock.close()
+            return True
+        task = self._loop.create_task(self._greet(sock, self._door.make()))
+        self._greeting.add(task)
+        task.add_done_callback(self._greeting.discard)
+        return True
+
+    def _go_on(self) -> None:
+        self._loop.add_reader(self._bound, self._accept)
+
+    async def _greet(self, sock: socket.socket, protocol: asyncio.Protocol) -> None:
+        try:
+            async with asyncio.timeout(self._seconds):
+                if (first := await self._peek(sock)).isalpha():
+                    await self._loop.connect_accepted_socket(self._door.make_plain, sock)
+                elif first:
+                    await self._loop.connect_accepted_socket(
+                        lambda: protocol, sock, ssl=self._tls, ssl_handshake_timeout=self._seconds
+                    )
+                else:
+                    sock.close()
+        except OSError:  # it left, was too slow, or its handshake failed
+            sock.close()
+        except asyncio.CancelledError:
+            sock.close()
+            raise
+        finally:
+            self._door.lost(protocol)
+
+    async def _peek(self, sock: socket.socket) -> bytes:
+        """Wait for the first byte, and leave it where it is; none at the end."""
+        while True:
+            with suppress(BlockingIOError, InterruptedError):
+                return sock.recv(1, socket.MSG_PEEK)
+            readable = self._loop.create_future()
+            self._loop.add_reader(sock, _settle, readable)
+            try:
+                await readable
+            finally:
+                self._loop.remove_reader(sock)
+
+
+def _settle(readable: "asyncio.Future[None]") -> None:
+    if not readable.done():
+        readable.set_result(None)
