@@ -10,12 +10,13 @@ from urllib.parse import urlsplit
 
 from corsproxy.config.settings import Endpoint
 
-__all__ = ["BadAddress", "UpstreamUrl", "clash", "read_endpoint", "read_network", "read_url"]
+__all__ = ["BadAddress", "UpstreamUrl", "clash", "name_fault", "read_endpoint", "read_network", "read_url"]
 
 # sun_path on Linux holds 108 bytes with the NUL at its end.
 _LONGEST_SOCKET_PATH = 107
 _HOST_PORT = re.compile(r"(?P<host>\[[^\]]+\]|[^:\[\]/]*):(?P<port>[0-9]{1,5})")
-_NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?", re.IGNORECASE)
+_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
+_LONGEST_LABEL, _LONGEST_NAME = 63, 253
 _ANY = {"0.0.0.0", "::"}  # noqa: S104 -- compared with, not bound
 
 
@@ -96,8 +97,12 @@ def read_url(text: str) -> UpstreamUrl:
     if parts.scheme not in {"http", "https"} or not text.lower().startswith(f"{parts.scheme}://"):
         meant = f"http://{text.partition('://')[2] or text}"
         raise BadAddress(f'"{text}" does not begin with http://, https:// or unix:.', f"write {meant}")
-    if not host or not (_NAME.fullmatch(host) or ":" in host):
+    if not host or (parts.netloc.isascii() and not (_NAME.fullmatch(host) or ":" in host)):
         raise BadAddress(f'"{text}" does not name a host.', "write it as in http://127.0.0.1:5000")
+    if not parts.netloc.isascii():  # else lower() has made a k of U+212A
+        host = re.sub(r":[0-9]*$", "", parts.netloc)
+    if ":" not in host and (fault := name_fault(host)):
+        raise BadAddress(f'"{host}" cannot be looked up: {fault}.', _meant_name(host))
     if parts.username is not None:
         raise BadAddress(
             "A backend's URL carries no user name or password.", "remove them; they would end up in logs"
@@ -111,6 +116,29 @@ def read_url(text: str) -> UpstreamUrl:
     if port == 0:
         raise BadAddress("There is no port 0 to connect to.", "write the port the backend listens on")
     return UpstreamUrl(Endpoint(host, port or default), is_tls=parts.scheme == "https", authority=authority)
+
+
+def name_fault(host: str) -> str:
+    """Say why a host cannot be looked up, "" where nothing is wrong (RFC 1035, 2.3.4; RFC 5890, 2.3.1)."""
+    if not host.isascii():
+        return "it has letters beyond ASCII"
+    labels = host.split(".")
+    if "" in labels:
+        return "a label is empty"
+    if any(len(label) > _LONGEST_LABEL for label in labels):
+        return f"a label is longer than {_LONGEST_LABEL} letters"
+    return f"it is longer than {_LONGEST_NAME} letters" if len(host) > _LONGEST_NAME else ""
+
+
+def _meant_name(host: str) -> str:
+    import idna  # noqa: PLC0415 -- the serving process reads addresses, and never has this to say
+
+    try:
+        meant = idna.encode(host, uts46=True).decode("ascii")
+    except idna.IDNAError:
+        meant = re.sub(r"\.{2,}", ".", host).strip(".")
+    is_better = meant != host and _NAME.fullmatch(meant) and not name_fault(meant)
+    return f"write {meant}" if is_better else "write a name as in api.internal, or an IP address"
 
 
 def read_network(text: str) -> str:

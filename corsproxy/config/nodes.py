@@ -12,9 +12,11 @@ import yaml
 from corsproxy.config.problem import Code, ConfigError, Problem
 from corsproxy.config.syntax import explain
 
-__all__ = ["DEEPEST", "Node", "Place", "parse"]
+__all__ = ["DEEPEST", "LARGEST", "Node", "Place", "parse"]
 
+# Both with every alias written out, as the readers of the tree will walk it.
 DEEPEST = 24
+LARGEST = 300_000  # values
 
 # libyaml where PyYAML was built with it: ten times as fast on a long list of origins.
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -38,6 +40,8 @@ class Node:
     is_plain: bool = False
     items: list["Node"] = field(default_factory=list)
     keys: list["Node"] = field(default_factory=list)
+    size: int = 1  # values in it and itself; whole once it is closed, as `height`
+    height: int = 0  # lists and mappings, one in the other, itself included
 
 
 def parse(file: str, text: str) -> tuple[Node | None, list[Problem]]:
@@ -68,14 +72,14 @@ class _Builder:
             self._place(event, Node(_place(event), "scalar", event.value, is_plain=plain))
         elif isinstance(event, (yaml.SequenceStartEvent, yaml.MappingStartEvent)):
             node = Node(_place(event), "list" if isinstance(event, yaml.SequenceStartEvent) else "mapping")
+            node.height = 1
             self._place(event, node)
             self._open.append(node)
-            if len(self._open) > DEEPEST:
-                raise self._refusal(
-                    event, Code.YAML_BOUND, f"This is nested more than {DEEPEST} deep.", "flatten it"
-                )
+            self._bound(event, node)
         elif isinstance(event, (yaml.SequenceEndEvent, yaml.MappingEndEvent)):
-            self._open.pop()
+            closed = self._open.pop()
+            if self._open:
+                self._grow(self._open[-1], closed)
         elif isinstance(event, yaml.AliasEvent):
             self._alias(event)
         elif isinstance(event, yaml.DocumentStartEvent):
@@ -99,6 +103,9 @@ class _Builder:
             what = f"*{event.anchor} contains itself."
             raise self._refusal(event, Code.YAML_BOUND, what, "write the value out")
         self._attach(node)
+        if self._open:
+            self._grow(self._open[-1], node)
+            self._bound(event, node)
 
     def _place(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent, node: Node) -> None:
         if event.tag is not None and event.tag != "!":
@@ -113,6 +120,8 @@ class _Builder:
         if event.anchor is not None:
             self._anchors[event.anchor] = node
         self._attach(node)
+        if node.kind == "scalar" and self._open:
+            self._open[-1].size += 1
 
     def _attach(self, node: Node) -> None:
         if not self._open:
@@ -121,6 +130,21 @@ class _Builder:
         parent = self._open[-1]
         is_key = parent.kind == "mapping" and len(parent.keys) == len(parent.items)
         (parent.keys if is_key else parent.items).append(node)
+
+    @staticmethod
+    def _grow(parent: Node, child: Node) -> None:
+        parent.size += child.size
+        parent.height = max(parent.height, child.height + 1)
+
+    def _bound(self, event: yaml.Event, node: Node) -> None:
+        """Refuse a tree that is deep or large only because its aliases are, before anybody walks it."""
+        is_alias = isinstance(event, yaml.AliasEvent)
+        if len(self._open) + (node.height if is_alias else 0) > DEEPEST:
+            what = f"This is nested more than {DEEPEST} deep{', aliases written out' if is_alias else ''}."
+            raise self._refusal(event, Code.YAML_BOUND, what, "flatten it")
+        if sum(opened.size for opened in self._open) > LARGEST:
+            what = f"This comes to more than {LARGEST} values, aliases written out."
+            raise self._refusal(event, Code.YAML_BOUND, what, "write fewer")
 
     def _refusal(self, event: yaml.Event, code: Code, what: str, fix: str) -> ConfigError:
         return ConfigError([*self.problems, self._problem(event, code, what, fix)])

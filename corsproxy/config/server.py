@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from corsproxy.config.addresses import BadAddress, clash, read_endpoint, read_network, read_url
+from corsproxy.config.addresses import (
+    BadAddress,
+    clash,
+    name_fault,
+    read_endpoint,
+    read_network,
+    read_url,
+)
 from corsproxy.config.certificates import authority_fault, pair_fault, reading_fault
 from corsproxy.config.filekeys import FileKeys, UpstreamKeys, UpstreamTlsKeys
 from corsproxy.config.findings import Findings
@@ -25,7 +32,7 @@ __all__ = ["Server", "read_server"]
 Read = TypeVar("Read")
 
 _AUTHORITY = re.compile(
-    r"(?:[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.IGNORECASE
+    r"(?:[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.IGNORECASE | re.ASCII
 )
 _MAY_BE_ZERO = frozenset({"drain"})
 _SMALLEST_HEAD = 1024
@@ -151,12 +158,16 @@ class _ServerReader:
         ca = self._file(keys.ca, (*path, "ca")) if keys.ca else ""
         if ca:
             self._refuse_file(authority_fault(ca), (*path, "ca"))
-        if keys.server_name is not None and not _AUTHORITY.fullmatch(keys.server_name):
-            fix = "write it as in api.internal"
-            self._findings.refuse(
-                (*path, "server_name"), f'"{keys.server_name}" is not a host name.', fix=fix, code=Code.HOST
-            )
+        self._server_name(keys.server_name, (*path, "server_name"))
         return UpstreamTls(ca=ca, server_name=keys.server_name or "", verify=keys.verify)
+
+    def _server_name(self, name: str | None, path: KeyPath) -> None:
+        if name is None:
+            return
+        fault = "" if _AUTHORITY.fullmatch(name) else "it is not written as a name is"
+        if fault := fault or (name_fault(name) if ":" not in name else ""):
+            what = f'"{name}" is not a host name: {fault}.'
+            self._findings.refuse(path, what, fix="write it as in api.internal", code=Code.HOST)
 
     def tls(self, keys: FileKeys, listen: Sequence[Endpoint]) -> ServerTls | None:
         if keys.tls is None:

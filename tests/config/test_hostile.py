@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from corsproxy.config.load import Loaded, read_settings
-from corsproxy.config.problem import ConfigError
+from corsproxy.config.problem import Code, ConfigError
 
 GALLERY = sorted((Path(__file__).parent.parent.parent / "config").rglob("*.yaml"))
 SAMPLE = (Path(__file__).parent.parent.parent / "config/examples/single-page-app.yaml").read_text()
@@ -112,6 +112,26 @@ def test_any_depth(depth: int, tmp_path: Path) -> None:
     file = tmp_path / "c.yaml"
     file.write_text("upstream: " + "[" * depth + "]" * depth + "\n")
     assert isinstance(outcome(file), ConfigError)
+
+
+@pytest.mark.parametrize("links", [23, 24, 500, 5_000])
+def test_depth_that_only_aliases_make(links: int, tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    chain = "".join(f"a{link}: &a{link} [*a{link - 1}]\n" for link in range(1, links))
+    file.write_text(f"a0: &a0 [x]\n{chain}")
+    refused = outcome(file)
+    assert isinstance(refused, ConfigError)
+    assert ("nested more than 24 deep, aliases written out" in str(refused)) is (links >= 24)
+
+
+def test_aliases_are_counted_and_not_written_out(tmp_path: Path) -> None:
+    """Ten to the thirtieth values: who walked them would still be walking."""
+    file = tmp_path / "c.yaml"
+    bomb = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 60_000)}]\n" for n in range(1, 8))
+    file.write_text(f"a0: &a0 [x]\n{bomb}")
+    refused = outcome(file)
+    assert isinstance(refused, ConfigError)
+    assert [(problem.line, problem.code) for problem in refused.problems] == [(3, Code.YAML_BOUND)]
 
 
 @pytest.mark.parametrize(
