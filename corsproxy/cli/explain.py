@@ -6,27 +6,25 @@ to the policy that `run` serves with. Exit status 0 allowed, 1 denied, 2 where n
 
 import os
 import sys
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import click
 
-from corsproxy.bridges.console import ELSEWHERE, read_console
+from corsproxy.bridges.asked import NOTHING_PASTED, BadQuestion, Typed, asked, printable
+from corsproxy.bridges.console import read_console
 from corsproxy.bridges.curl import read_curl
 from corsproxy.bridges.har import read_har
-from corsproxy.bridges.recorded import BadPaste, Question, is_of_the_page
+from corsproxy.bridges.recorded import BadPaste, Question
+from corsproxy.bridges.told import told
 from corsproxy.cli.problems import as_text, counted, wants_colour
 from corsproxy.cli.story import story_as_json, story_as_text
 from corsproxy.config.load import settings_of
 from corsproxy.config.mend import mend
 from corsproxy.config.problem import ConfigError
-from corsproxy.config.proofs import Homes
-from corsproxy.config.settings import Settings
 from corsproxy.config.source import locate, read
 from corsproxy.cors.browser import BrowserRequest
 from corsproxy.cors.consoles import Cause
-from corsproxy.cors.explain import tell
 from corsproxy.cors.policy import Policy
 
 __all__ = ["explain"]
@@ -106,20 +104,19 @@ def explain(
     flags, or paste what a browser shows; flags then correct what was pasted.
     """
     question, cause = _pasted(curl, har, entry, console)
-    request = _corrected(question.request, origin, method, path, host)
-    request = replace(
-        request,
-        headers=(*request.headers, *_page_headers(headers)),
-        credentials=request.credentials or credentials,
-        websocket=request.websocket or websocket,
+    request = _asked(
+        question,
+        Typed(
+            origin=origin,
+            method=method,
+            path=path,
+            host=host,
+            headers=headers,
+            credentials=credentials,
+            websocket=websocket,
+        ),
+        is_recorded=curl is not None or har is not None,
     )
-    if request.origin is None and not any((curl, har)):
-        raise click.UsageError("Name the page's origin: --origin https://app.example.com")
-    words = (request.origin or "", request.method, request.path, request.host, *request.headers)
-    if not all(map(str.isprintable, words)):
-        raise click.UsageError(f"No request can hold these characters: {_printable(' '.join(words))}")
-    if not request.path.startswith("/"):
-        raise click.UsageError(f"--path is a path such as /{request.path}, or a whole address.")
     try:
         text = read(locate(config, os.environ))
         settings = settings_of(text, os.environ).settings
@@ -127,20 +124,30 @@ def explain(
         click.echo(as_text(refused.problems, colour=wants_colour(sys.stderr)), err=True)
         click.echo(f"\n{counted(len(refused.problems), 'problem')}; nothing was asked.", err=True)
         sys.exit(REFUSED)
-    if not request.host:
-        request = replace(request, host=Homes(settings.rules).host(request.path))
-    story = tell(Policy.compile(settings.rules, settings.public_origins), request, _url(request, settings))
-    mending = mend(text, os.environ, settings, request)
-    notes = [_printable(note) for note in question.notes]
-    if cause is not None and story.allowed:
-        notes.append(ELSEWHERE[cause])
-    written = (
-        story_as_json(story, mending, text.path, notes)
-        if as_json
-        else story_as_text(story, mending, text.path, notes, colour=wants_colour())
+    policy = Policy.compile(settings.rules, settings.public_origins)
+    answer = told(
+        request,
+        settings,
+        policy,
+        mend=partial(mend, text, os.environ, settings),
+        pasted=question,
+        cause=cause,
     )
-    click.echo(written)
-    sys.exit(ALLOWED if story.allowed else DENIED)
+    click.echo(story_as_json(answer) if as_json else story_as_text(answer, colour=wants_colour()))
+    sys.exit(ALLOWED if answer.story.allowed else DENIED)
+
+
+def _asked(question: Question, typed: Typed, *, is_recorded: bool) -> BrowserRequest:
+    """Correct what was pasted by the flags; what cannot be asked is a wrong call."""
+    try:
+        request = asked(question, typed)
+    except BadQuestion as fault:
+        raise click.UsageError(str(fault)) from None
+    if request.origin is None and not is_recorded:
+        raise click.UsageError("Name the page's origin: --origin https://app.example.com")
+    if not request.path.startswith("/"):
+        raise click.UsageError(f"--path is a path such as /{request.path}, or a whole address.")
+    return request
 
 
 def _pasted(
@@ -159,62 +166,11 @@ def _pasted(
         if console is not None:
             return read_console(_text(console))
     except BadPaste as fault:
-        raise click.UsageError(_printable(str(fault))) from None
+        raise click.UsageError(printable(str(fault))) from None
     except OSError as fault:
         raise click.UsageError(f"{har} cannot be read: {fault.strerror}.") from None
-    return Question(BrowserRequest(origin=None), ""), None
+    return NOTHING_PASTED, None
 
 
 def _text(given: str) -> str:
     return sys.stdin.read() if given == "-" else given
-
-
-def _corrected(
-    request: BrowserRequest, origin: str | None, method: str | None, path: str | None, host: str | None
-) -> BrowserRequest:
-    if path is not None and "://" in path:
-        try:
-            address = urlsplit(path)
-        except ValueError:
-            raise click.UsageError(f"{path} is no address.") from None
-        scheme = {"ws": "http", "wss": "https"}.get(address.scheme, address.scheme)
-        is_socket = address.scheme in {"ws", "wss"}
-        query = f"?{address.query}" if address.query else ""
-        request = replace(
-            request, scheme=scheme, host=address.netloc, websocket=request.websocket or is_socket
-        )
-        path = (address.path or "/") + query
-    if host is not None:
-        is_local = host.partition(":")[0] in {"localhost", "127.0.0.1"}
-        request = replace(request, host=host.lower(), scheme="http" if is_local else request.scheme)
-    return replace(
-        request,
-        origin=request.origin if origin is None else origin,
-        method=request.method if method is None else method,
-        path=request.path if path is None else path,
-    )
-
-
-def _printable(text: str) -> str:
-    """What somebody else recorded may not steer the terminal it is shown on."""
-    return "".join(character if character.isprintable() else "\ufffd" for character in text)
-
-
-def _page_headers(written: tuple[str, ...]) -> list[str]:
-    """Take the names of `Name` or `Name: value`; a Content-Type that needs no preflight is left out."""
-    pairs = [(name.strip(), colon, value) for name, colon, value in (text.partition(":") for text in written)]
-    return [name for name, colon, value in pairs if not colon or is_of_the_page(name.lower(), value)]
-
-
-def _url(request: BrowserRequest, settings: Settings) -> str:
-    """Write the address as the console would; where no host is known, one of our own."""
-    scheme = (
-        {"http": "ws", "https": "wss"}.get(request.scheme, "wss") if request.websocket else request.scheme
-    )
-    if request.host:
-        return f"{scheme}://{request.host}{request.path}"
-    if settings.public_origins:
-        own = settings.public_origins[0]
-        return (f"ws{own.removeprefix('http')}" if request.websocket else own) + request.path
-    port = next((endpoint.port for endpoint in settings.listen if endpoint.port), 8080)
-    return f"{'ws' if request.websocket else 'http'}://localhost:{port}{request.path}"
