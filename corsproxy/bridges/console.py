@@ -38,6 +38,7 @@ ELSEWHERE: Mapping[Cause, str] = MappingProxyType(
         "rule is in report mode, or something in front of the proxy adds fields too. Remove CORS(app) from the backend.",
         Cause.ORIGIN_DIFFERS: "Something else made this field: the backend called directly or in report mode, or a cache "
         "that keeps one origin's answer for another (it must heed Vary: Origin).",
+        Cause.ORIGIN_INVALID: "This proxy only ever names an origin that came: something else made this field.",
         Cause.WILDCARD_WITH_CREDENTIALS: "This proxy never answers * with credentials by these rules: something else made "
         "this field, such as the backend called directly.",
         Cause.CREDENTIALS_MISSING: "Something else made the answer, such as the backend called directly.",
@@ -45,6 +46,8 @@ ELSEWHERE: Mapping[Cause, str] = MappingProxyType(
         "login, answers them first.",
         Cause.PREFLIGHT_REDIRECT: "backend_redirect: this proxy never redirects a preflight. Something in front of it does, "
         "for instance from http:// to https://: call the final address.",
+        Cause.METHODS_UNREADABLE: "This proxy only ever lists methods: something else made this field.",
+        Cause.HEADERS_UNREADABLE: "This proxy only ever lists header names: something else made this field.",
         Cause.METHOD: "These rules grant the method: the proxy runs an older file, or the browser still keeps an older "
         "answer (max_age).",
         Cause.HEADER: "These rules grant the header: the proxy runs an older file, or the browser still keeps an older "

@@ -6,10 +6,19 @@ judged by what it would do. The policy's own tests and explanations live on this
 https://fetch.spec.whatwg.org/#cors-protocol
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 
+from corsproxy.cors.checks import (
+    Cause,
+    Check,
+    Step,
+    check,
+    cors_check,
+    joined,
+    preflight_checks,
+    up_to_failure,
+)
 from corsproxy.cors.policy import Decision, Policy
 from corsproxy.cors.preflight import is_token
 from corsproxy.cors.rule import Rule
@@ -24,7 +33,17 @@ from corsproxy.cors.vocabulary import (
     Reason,
 )
 
-__all__ = ["BrowserRequest", "Check", "Step", "Verdict", "judge"]
+__all__ = [
+    "BrowserRequest",
+    "Check",
+    "Step",
+    "Verdict",
+    "is_forbidden",
+    "is_preflighted",
+    "judge",
+    "normalise",
+    "sendable_checks",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,31 +62,6 @@ class BrowserRequest:
     headers: tuple[str, ...] = ()
     credentials: bool = False
     websocket: bool = False
-
-
-class Step(StrEnum):
-    """The checks, in the browser's order; the proxy's own refusal of an actual request stands among them."""
-
-    SENDABLE = "sendable"
-    HANDSHAKE = "handshake"
-    PREFLIGHT_ORIGIN = "preflight_origin"
-    PREFLIGHT_CREDENTIALS = "preflight_credentials"
-    PREFLIGHT_STATUS = "preflight_status"
-    PREFLIGHT_METHOD = "preflight_method"
-    PREFLIGHT_HEADER = "preflight_header"
-    FORWARDED = "forwarded"
-    ORIGIN = "origin"
-    CREDENTIALS = "credentials"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One check: `subject` is the value looked at, `reason` why it failed, or ORIGIN_ALLOWED."""
-
-    step: Step
-    passed: bool
-    reason: Reason
-    subject: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,24 +109,20 @@ class _Browser:
         self._address = request.scheme.encode(), request.host.encode()
         self._path = request.path.partition("#")[0].partition("?")[0].encode()
         self._origin = None if request.origin is None else request.origin.encode()
-        self._method = b"GET" if request.websocket else _normalise(request.method.encode())
+        self._method = b"GET" if request.websocket else normalise(request.method.encode())
         self._fields = () if request.websocket else _unsafe(request.headers)
         self._actual, self._actual_sent = self._ask(self._method, is_websocket=request.websocket)
         self._preflight: Decision | None = None
         self._preflight_lines = b""
 
     def verdict(self) -> Verdict:
-        checks = []
-        for check in self._checks():
-            checks.append(check)
-            if not check.passed:
-                break
+        checks = up_to_failure(self._checks())
         failed = bool(checks) and not checks[-1].passed
         lines = self._actual.lines if self._actual.action is Action.FORWARD else self._actual.error_lines
         return Verdict(
             allowed=not failed,
             reason=checks[-1].reason if failed else self._actual.reason,
-            checks=tuple(checks),
+            checks=checks,
             rule=self._actual.rule,
             preflight=self._preflight,
             preflight_lines=self._preflight_lines,
@@ -155,65 +145,48 @@ class _Browser:
         return decision.would or decision, sent
 
     def _checks(self) -> Iterator[Check]:
-        sendable = is_token(self._method) and self._method.upper() not in FORBIDDEN_METHODS
-        yield _check(Step.SENDABLE, sendable, Reason.METHOD_NOT_ALLOWED, self._method)
-        for name in self._fields:
-            yield _check(Step.SENDABLE, is_token(name), Reason.HEADER_NOT_ALLOWED, name)
+        yield from sendable_checks(self._method, self._fields)
         if self._actual.kind is Kind.WEBSOCKET:
             is_open = self._actual.action is Action.FORWARD
-            yield _check(Step.HANDSHAKE, is_open, self._actual.reason, self._origin or b"")
+            yield check(Step.HANDSHAKE, is_open, self._actual.reason, self._origin or b"")
         elif self._actual.kind is Kind.ACTUAL:
-            if self._method not in SAFELISTED_METHODS or self._fields:
+            if is_preflighted(self._method, self._fields):
                 yield from self._preflight_checks()
-            is_forwarded = self._actual.action is Action.FORWARD
-            yield _check(Step.FORWARDED, is_forwarded, self._actual.reason, self._method)
-            fields = _read(self._actual.lines(self._origin))
-            yield from self._cors_check(Step.ORIGIN, Step.CREDENTIALS, self._actual, fields)
+            is_forwarded, why = self._actual.action is Action.FORWARD, self._actual.reason
+            yield check(Step.FORWARDED, is_forwarded, why, self._method, Cause.ORIGIN_MISSING)
+            fields = joined(_pairs(self._actual.lines(self._origin)))
+            yield from cors_check(fields, self._origin, include=self._include, why=why)
 
     def _preflight_checks(self) -> Iterator[Check]:
-        """https://fetch.spec.whatwg.org/#cors-preflight-fetch."""
         decision, sent = self._ask(b"OPTIONS", asks=True)
         self._preflight, self._preflight_lines = decision, decision.answer_lines(sent)
-        fields = _read(self._preflight_lines)
-        yield from self._cors_check(Step.PREFLIGHT_ORIGIN, Step.PREFLIGHT_CREDENTIALS, decision, fields)
-        is_ok = 200 <= decision.status <= 299
-        yield _check(Step.PREFLIGHT_STATUS, is_ok, decision.reason, b"%d" % decision.status)
-        methods = _members(fields.get(b"access-control-allow-methods", b""))
-        is_listed = self._method in methods | SAFELISTED_METHODS or self._covers(methods)
-        why = Reason.METHOD_CASE if decision.reason is Reason.METHOD_CASE else Reason.METHOD_NOT_ALLOWED
-        yield _check(Step.PREFLIGHT_METHOD, is_listed, why, self._method)
-        names = frozenset(name.lower() for name in _members(fields.get(b"access-control-allow-headers", b"")))
-        for name in self._fields:
-            is_listed = name in names or (name != b"authorization" and self._covers(names))
-            why = decision.reason if decision.is_refusal else Reason.HEADER_NOT_ALLOWED
-            yield _check(Step.PREFLIGHT_HEADER, is_listed, why, name)
-
-    def _covers(self, members: frozenset[bytes]) -> bool:
-        return not self._include and b"*" in members
-
-    def _cors_check(
-        self, first: Step, second: Step, decision: Decision, fields: dict[bytes, bytes]
-    ) -> Iterator[Check]:
-        """https://fetch.spec.whatwg.org/#concept-cors-check."""
-        allowed = fields.get(b"access-control-allow-origin", b"")
-        if allowed == b"*":
-            yield _check(first, True, Reason.ORIGIN_ALLOWED, allowed)
-            if self._include:  # a `*` is a literal here, and no origin
-                yield _check(second, False, Reason.CREDENTIALS_NOT_ALLOWED, allowed)
-            return
-        yield _check(first, allowed == self._origin, decision.reason, allowed)
-        if self._include:
-            credentials = fields.get(b"access-control-allow-credentials", b"")
-            yield _check(second, credentials == b"true", Reason.CREDENTIALS_NOT_ALLOWED, credentials)
+        fields = joined(_pairs(self._preflight_lines))
+        yield from preflight_checks(
+            decision.status,
+            fields,
+            self._origin,
+            self._method,
+            self._fields,
+            include=self._include,
+            why=decision.reason,
+        )
 
 
-def _check(step: Step, passed: bool, reason: Reason, subject: bytes) -> Check:
-    return Check(
-        step, passed, Reason.ORIGIN_ALLOWED if passed else reason, subject.decode("utf-8", "replace")
-    )
+def sendable_checks(method: bytes, names: Iterable[bytes]) -> Iterator[Check]:
+    """Check what fetch() refuses before anything is sent; `method` as normalised."""
+    is_method = is_token(method) and method.upper() not in FORBIDDEN_METHODS
+    yield check(Step.SENDABLE, is_method, Reason.METHOD_NOT_ALLOWED, method)
+    for name in names:
+        yield check(Step.SENDABLE, is_token(name), Reason.HEADER_NOT_ALLOWED, name)
 
 
-def _normalise(method: bytes) -> bytes:
+def is_preflighted(method: bytes, unsafe: Collection[bytes]) -> bool:
+    """Tell whether a request is asked about first: https://fetch.spec.whatwg.org/#main-fetch."""
+    return method not in SAFELISTED_METHODS or bool(unsafe)
+
+
+def normalise(method: bytes) -> bytes:
+    """Spell a method as browsers do: https://fetch.spec.whatwg.org/#concept-method-normalize."""
     upper = method.upper()
     return upper if upper in NORMALISED_METHODS else method
 
@@ -223,15 +196,15 @@ def _unsafe(names: tuple[str, ...]) -> tuple[bytes, ...]:
 
     Stricter: safelisted names are taken to have safe values, and Content-Type an unsafe one.
     """
-    lower = {name.encode().lower() for name in names} - SAFELISTED_REQUEST_FIELDS - FORBIDDEN_REQUEST_FIELDS
-    return tuple(sorted(name for name in lower if not name.startswith((b"proxy-", b"sec-"))))
+    lower = {name.encode().lower() for name in names} - SAFELISTED_REQUEST_FIELDS
+    return tuple(sorted(name for name in lower if not is_forbidden(name)))
 
 
-def _read(lines: bytes) -> dict[bytes, bytes]:
-    """Read our own lines back; no name is in them twice."""
+def is_forbidden(name: bytes) -> bool:
+    """Tell whether browsers drop a field, its name in lower case, that a page sets."""
+    return name in FORBIDDEN_REQUEST_FIELDS or name.startswith((b"proxy-", b"sec-"))
+
+
+def _pairs(lines: bytes) -> list[tuple[bytes, bytes]]:
     fields = (line.partition(b": ") for line in lines.split(b"\r\n") if line)
-    return {name.lower(): value for name, _, value in fields}
-
-
-def _members(value: bytes) -> frozenset[bytes]:
-    return frozenset(member.strip() for member in value.split(b",")) - {b""}
+    return [(name, value) for name, _, value in fields]

@@ -7,15 +7,26 @@ a real one prints; Firefox's are from its localisation files.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from types import MappingProxyType
 
-from corsproxy.cors.browser import BrowserRequest, Step, Verdict
+from corsproxy.cors.browser import BrowserRequest, Verdict
+from corsproxy.cors.checks import Cause, Check, Step
 from corsproxy.cors.vocabulary import Reason
 
-__all__ = ["CAUSES", "CHROME", "FIREFOX", "PREFLIGHT", "Cause", "Console", "Texts", "predict"]
+__all__ = [
+    "CAUSES",
+    "CHROME",
+    "FIREFOX",
+    "PREFLIGHT",
+    "Cause",
+    "Console",
+    "Texts",
+    "predict",
+    "printed",
+    "unsendable",
+]
 
-CHROME = "Access to {initiator} at '{url}' from origin '{origin}' has been blocked by CORS policy: "
+CHROME = "Access to {initiator} at '{url}'{led} from origin '{origin}' has been blocked by CORS policy: "
 PREFLIGHT = "Response to preflight request doesn't pass access control check: "
 FIREFOX = (
     "Cross-Origin Request Blocked: The Same Origin Policy disallows reading the remote resource at {url}. "
@@ -23,21 +34,8 @@ FIREFOX = (
 )
 _STATUS = " Status code: {status}."
 _INCLUDE = "when the request's credentials mode is 'include'."
+_DIFFERS = "CORS header ‘Access-Control-Allow-Origin’ does not match ‘{value}’"
 _VALID = " Have the server send the header with a valid value."
-
-
-class Cause(StrEnum):
-    """What a browser found wrong with a response, in the order of the check."""
-
-    ORIGIN_MISSING = "origin_missing"
-    ORIGIN_SEVERAL = "origin_several"
-    ORIGIN_DIFFERS = "origin_differs"
-    WILDCARD_WITH_CREDENTIALS = "wildcard_with_credentials"
-    CREDENTIALS_MISSING = "credentials_missing"
-    PREFLIGHT_STATUS = "preflight_status"
-    PREFLIGHT_REDIRECT = "preflight_redirect"
-    METHOD = "method"
-    HEADER = "header"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +62,11 @@ CAUSES: Mapping[Cause, Texts] = MappingProxyType(
         Cause.ORIGIN_DIFFERS: Texts(
             "The 'Access-Control-Allow-Origin' header has a value '{value}' that is not equal to the supplied origin."
             + _VALID,
-            "CORS header ‘Access-Control-Allow-Origin’ does not match ‘{value}’",
+            _DIFFERS,
+        ),
+        Cause.ORIGIN_INVALID: Texts(
+            "The 'Access-Control-Allow-Origin' header contains the invalid value '{value}'." + _VALID,
+            _DIFFERS,
         ),
         Cause.WILDCARD_WITH_CREDENTIALS: Texts(
             "The value of the 'Access-Control-Allow-Origin' header in the response must not be the wildcard '*' "
@@ -82,6 +84,14 @@ CAUSES: Mapping[Cause, Texts] = MappingProxyType(
         Cause.PREFLIGHT_REDIRECT: Texts(
             "Redirect is not allowed for a preflight request.", "CORS request external redirect not allowed"
         ),
+        Cause.METHODS_UNREADABLE: Texts(
+            "Cannot parse Access-Control-Allow-Methods response header field in preflight response.",
+            "invalid token ‘{value}’ in CORS header ‘Access-Control-Allow-Methods’",
+        ),
+        Cause.HEADERS_UNREADABLE: Texts(
+            "Cannot parse Access-Control-Allow-Headers response header field in preflight response.",
+            "invalid token ‘{value}’ in CORS header ‘Access-Control-Allow-Headers’",
+        ),
         Cause.METHOD: Texts(
             "Method {value} is not allowed by Access-Control-Allow-Methods in preflight response.",
             "Did not find method in CORS header ‘Access-Control-Allow-Methods’",
@@ -93,14 +103,12 @@ CAUSES: Mapping[Cause, Texts] = MappingProxyType(
         ),
     }
 )
-_OF_STEP = {
-    Step.PREFLIGHT_STATUS: Cause.PREFLIGHT_STATUS,
-    Step.PREFLIGHT_METHOD: Cause.METHOD,
-    Step.PREFLIGHT_HEADER: Cause.HEADER,
+_CHECKED_ACCESS = {
+    Step.PREFLIGHT_REDIRECT,
+    Step.PREFLIGHT_ORIGIN,
+    Step.PREFLIGHT_CREDENTIALS,
+    Step.PREFLIGHT_STATUS,
 }
-_OF_ORIGIN = {Step.PREFLIGHT_ORIGIN, Step.ORIGIN, Step.FORWARDED}
-_OF_CREDENTIALS = {Step.PREFLIGHT_CREDENTIALS, Step.CREDENTIALS}
-_CHECKED_ACCESS = {Step.PREFLIGHT_ORIGIN, Step.PREFLIGHT_CREDENTIALS, Step.PREFLIGHT_STATUS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,37 +125,39 @@ def predict(verdict: Verdict, request: BrowserRequest, url: str, *, status: int 
         return None
     failed = verdict.checks[-1]
     if failed.step is Step.SENDABLE:
-        return _unsendable(failed.subject, is_method=len(verdict.checks) == 1)
+        return unsendable(failed.subject, is_method=len(verdict.checks) == 1)
     if failed.step is Step.HANDSHAKE:
         return _handshake(url, verdict.actual.status)
-    cause = _cause(failed.step, failed.subject)
     is_preflight = verdict.preflight is not None and failed.step not in {Step.ORIGIN, Step.CREDENTIALS}
     if is_preflight and verdict.preflight is not None:
         status = verdict.preflight.status
     elif verdict.actual.status:
         status = verdict.actual.status
-    texts = CAUSES[cause]
-    chrome = CHROME.format(initiator="fetch", url=url, origin=request.origin)
+    return printed(failed, url, request.origin or "", status=status, include=request.credentials)
+
+
+def printed(
+    failed: Check, url: str, origin: str, *, status: int, include: bool, first_url: str = ""
+) -> Console | None:
+    """Say what the consoles print of a response that failed; None where the check was not of a response.
+
+    `origin` is the page's; `first_url` is what the page called, where redirects led on to `url`.
+    """
+    if failed.cause is None:
+        return None
+    texts = CAUSES[failed.cause]
+    led = f" (redirected from '{first_url}')" if first_url not in {"", url} else ""
+    chrome = CHROME.format(initiator="fetch", url=url, origin=origin, led=led)
     chrome += PREFLIGHT if failed.step in _CHECKED_ACCESS else ""
     firefox = FIREFOX.format(url=url, reason=texts.firefox.format(value=failed.subject))
     firefox += _STATUS.format(status=status) if texts.has_status else ""
-    if verdict.reason is Reason.AUTHORIZATION_NOT_LISTED and not request.credentials:
+    if failed.reason is Reason.AUTHORIZATION_NOT_LISTED and not include:
         return Console(None, firefox)  # Chrome lets `*` cover Authorization, with a warning that it will end
     return Console(chrome + texts.chrome.format(value=failed.subject), firefox)
 
 
-def _cause(step: Step, subject: str) -> Cause:
-    if step in _OF_CREDENTIALS:
-        return Cause.WILDCARD_WITH_CREDENTIALS if subject == "*" else Cause.CREDENTIALS_MISSING
-    if step in _OF_ORIGIN:
-        # The subject of a request that was not forwarded is its method; our refusal names no origin.
-        is_missing = not subject or step is Step.FORWARDED
-        return Cause.ORIGIN_MISSING if is_missing else Cause.ORIGIN_DIFFERS
-    return _OF_STEP[step]
-
-
-def _unsendable(subject: str, *, is_method: bool) -> Console:
-    """An exception that fetch() throws before anything is sent."""
+def unsendable(subject: str, *, is_method: bool) -> Console:
+    """Say what exception fetch() throws before anything is sent."""
     if not is_method:
         return Console(
             "Uncaught (in promise) TypeError: Failed to execute 'fetch' on 'Window': Invalid name",

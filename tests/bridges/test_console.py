@@ -16,7 +16,7 @@ VALUES = {Cause.METHOD: "PATCH", Cause.HEADER: "x-foo", Cause.ORIGIN_DIFFERS: "h
 @pytest.mark.parametrize("begin", ["", PREFLIGHT])
 def test_every_text_of_chrome_is_read_back(cause: Cause, begin: str) -> None:
     text = begin + CAUSES[cause].chrome.format(value=VALUES.get(cause, ""))
-    line = "index.html:1 " + CHROME.format(initiator="XMLHttpRequest", url=URL, origin=APP) + text
+    line = "index.html:1 " + CHROME.format(initiator="XMLHttpRequest", url=URL, led="", origin=APP) + text
     question, read = read_console(line + "\n")
     assert read is cause
     assert question.request == BrowserRequest(
@@ -34,7 +34,8 @@ def test_every_text_of_chrome_is_read_back(cause: Cause, begin: str) -> None:
 def test_every_text_of_firefox_is_read_back(cause: Cause, end: str) -> None:
     reason = CAUSES[cause].firefox.format(value=VALUES.get(cause, ""))
     question, read = read_console(FIREFOX.format(url=URL, reason=reason) + end)
-    assert read is cause
+    # Firefox does not say whether a value could be an origin at all.
+    assert read is (Cause.ORIGIN_DIFFERS if cause is Cause.ORIGIN_INVALID else cause)
     assert (question.request.origin, question.url) == (None, URL)
     assert question.request.headers == (("x-foo",) if cause is Cause.HEADER else ())
 
@@ -53,7 +54,7 @@ def test_websockets(line: str) -> None:
 
 def test_what_a_line_leaves_open_is_said() -> None:
     line = (
-        CHROME.format(initiator="fetch", url=URL, origin=APP)
+        CHROME.format(initiator="fetch", url=URL, led="", origin=APP)
         + PREFLIGHT
         + CAUSES[Cause.ORIGIN_MISSING].chrome
     )
@@ -72,9 +73,12 @@ def test_every_cause_has_a_word_for_when_it_is_not_the_rules() -> None:
     [
         ("", "This is not a line about CORS"),
         ("Failed to load resource: net::ERR_FAILED", "This is not a line about CORS"),
-        (CHROME.format(initiator="fetch", url=URL, origin=APP) + "Because.", "This line is about CORS, but"),
         (
-            CHROME.format(initiator="fetch", url="x", origin=APP) + CAUSES[Cause.METHOD].chrome,
+            CHROME.format(initiator="fetch", url=URL, led="", origin=APP) + "Because.",
+            "This line is about CORS, but",
+        ),
+        (
+            CHROME.format(initiator="fetch", url="x", led="", origin=APP) + CAUSES[Cause.METHOD].chrome,
             "x is not an address",
         ),
     ],

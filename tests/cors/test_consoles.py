@@ -9,6 +9,8 @@ from corsproxy.cors.consoles import CAUSES, Cause, Console, predict
 from corsproxy.cors.rule import Origins
 from tests.cors.asking import RuleParts, policy_of, rule
 
+# Firefox does not say whether a value could be an origin at all.
+ALIKE_IN_FIREFOX = [Cause.ORIGIN_INVALID, Cause.ORIGIN_DIFFERS]
 URL = "https://api.example.com/api/x"
 
 
@@ -22,7 +24,8 @@ def test_every_cause_has_texts_that_tell_it_from_the_others() -> None:
         texts = {cause: getattr(CAUSES[cause], side).format(value="x") for cause in Cause}
         for cause, told in CAUSES.items():
             pattern = re.escape(getattr(told, side)).replace(re.escape("{value}"), ".*")
-            assert [other for other, text in texts.items() if re.search(pattern, text)] == [cause]
+            alike = [other for other, text in texts.items() if re.search(pattern, text)]
+            assert alike == (ALIKE_IN_FIREFOX if side == "firefox" and cause in ALIKE_IN_FIREFOX else [cause])
 
 
 @pytest.mark.parametrize(
