@@ -24,6 +24,7 @@ from corsproxy.config.certificates import authority_fault, pair_fault, reading_f
 from corsproxy.config.filekeys import FileKeys, UpstreamKeys, UpstreamTlsKeys
 from corsproxy.config.findings import Findings
 from corsproxy.config.problem import Code, KeyPath
+from corsproxy.config.processors import usable
 from corsproxy.config.settings import Admin, Endpoint, Limits, Log, ServerTls, Timeouts, Upstream, UpstreamTls
 from corsproxy.cors.spelling import canonical_origin, origin_faults
 
@@ -60,7 +61,7 @@ def read_server(keys: FileKeys, folder: Path, findings: Findings) -> Server:
     listen = reader.listen(keys.listen)
     return Server(
         listen=listen,
-        workers=keys.workers if isinstance(keys.workers, int) else _processors(),
+        workers=keys.workers if isinstance(keys.workers, int) else usable(),
         tls=reader.tls(keys, listen),
         upstream=reader.upstream(keys.upstream),
         admin=reader.admin(keys, listen),
@@ -70,11 +71,6 @@ def read_server(keys: FileKeys, folder: Path, findings: Findings) -> Server:
         limits=reader.limits(keys),
         log=Log(level=keys.log.level, format=keys.log.format, access=keys.log.access),
     )
-
-
-def _processors() -> int:
-    available = getattr(os, "sched_getaffinity", None)
-    return len(available(0)) if available else (os.cpu_count() or 1)
 
 
 class _ServerReader:
