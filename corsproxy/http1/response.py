@@ -18,12 +18,14 @@ from corsproxy.http1.framing import CHUNKED, UNTIL_CLOSE, content_length
 
 __all__ = ["ResponseHead", "read_response_head"]
 
-_TE = re.compile(rb"\n[Tt][Ee]:").search
 # A backend may not have these removed by naming them in Connection.
 _NOT_HOP_BY_HOP = frozenset(
     {b"content-length", b"content-type", b"set-cookie", b"date", b"vary", b"location"}
 )
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+# A backend has few status lines; those that were accepted are looked up. Bounded, for it might make up new ones.
+_KNOWN_STATUS_LINES: dict[bytes, int] = {}
+_MOST_STATUS_LINES = 64
 
 
 class ResponseHead:
@@ -58,11 +60,14 @@ def read_response_head(raw: bytes, *, to_head: bool) -> ResponseHead:
         raise BadResponse(f"the response is malformed: {error}") from None
     head = ResponseHead()
     head.lines = lines = raw.split(b"\r\n")
-    _read_status_line(head, lines[0])
+    head.status = _KNOWN_STATUS_LINES.get(lines[0], 0) or _read_status_line(head, lines[0])
     fields = lines[1:-2]
     for line in compress(fields, map(_is_noted, map(PREFIX, fields))):
-        _NOTES_BY_PREFIX[line[:5]](head, line)
-    if _TE(raw) is not None:
+        if line[:16] in _PLAIN_LENGTHS and line[16:].isdigit():
+            _note_length(head, line, line[16:])
+        else:
+            _NOTES_BY_PREFIX[line[:5]](head, line)
+    if b"\nte:" in raw.lower():
         _drop(head, b"te")
     if head.connection:
         _end_hop_by_hop(head)
@@ -74,7 +79,7 @@ def read_response_head(raw: bytes, *, to_head: bool) -> ResponseHead:
     return head
 
 
-def _read_status_line(head: ResponseHead, line: bytes) -> None:
+def _read_status_line(head: ResponseHead, line: bytes) -> int:
     if line[:9] == b"HTTP/1.1 ":
         pass
     elif line[:9] == b"HTTP/1.0 ":
@@ -88,9 +93,12 @@ def _read_status_line(head: ResponseHead, line: bytes) -> None:
         raise BadResponse("the status is not three digits")
     if _CONTROL.search(line) is not None:
         raise BadResponse("the reason phrase has a control byte")  # llhttp lets it pass
-    head.status = int(code)
-    if head.status < 100:
+    status = int(code)
+    if status < 100:
         raise BadResponse("the status is below 100")
+    if head.minor and len(line) < 64 and len(_KNOWN_STATUS_LINES) < _MOST_STATUS_LINES:
+        _KNOWN_STATUS_LINES[line] = status
+    return status
 
 
 def _no_body(head: ResponseHead) -> None:
@@ -167,6 +175,7 @@ _NOTES_BY_PREFIX: dict[bytes, Callable[[ResponseHead, bytes], None]] = {
     **dict.fromkeys(prefixes("connection"), _note_connection),
 }
 _is_noted = _NOTES_BY_PREFIX.__contains__
+_PLAIN_LENGTHS = frozenset({b"Content-Length: ", b"content-length: "})
 _KEEPS_ALIVE = frozenset({b"Connection: keep-alive", b"connection: keep-alive"})
 
 

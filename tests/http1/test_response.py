@@ -4,7 +4,7 @@ import pytest
 
 from corsproxy.http1.faults import BadResponse
 from corsproxy.http1.framing import CHUNKED, UNTIL_CLOSE
-from corsproxy.http1.response import read_response_head
+from corsproxy.http1.response import _KNOWN_STATUS_LINES, read_response_head
 
 OK = b"HTTP/1.1 200 OK\r\n"
 
@@ -116,3 +116,19 @@ def test_what_is_noted() -> None:
     assert head.vary == (b"A", b"B")
     assert head.cors == ((b"access-control-allow-origin", b"ACCESS-CONTROL-ALLOW-ORIGIN: *"),)
     assert (head.has_location, head.cookies) == (True, (b"Set-Cookie: a=1",))
+
+
+def test_status_lines_are_remembered_within_bounds_and_never_instead_of_judged() -> None:
+    lines = [b"HTTP/1.1 %d R%d" % (200 + number % 300, number) for number in range(500)]
+    for _ in range(2):
+        for line in lines:
+            head = read_response_head(line + b"\r\nContent-Length: 0\r\n\r\n", to_head=False)
+            assert (head.status, head.minor, head.lines[0]) == (int(line[9:12]), 1, line)
+    assert len(_KNOWN_STATUS_LINES) <= 64
+    for _ in range(2):  # HTTP/1.0 changes more than the status, so it is read each time
+        head = read_response_head(b"HTTP/1.0 200 OK\r\n\r\n", to_head=False)
+        assert (head.status, head.minor, head.keep_alive) == (200, 0, False)
+    for bad in (b"HTTP/1.1 200 O\x07K", b"HTTP/1.1 099 OK", b"HTTP/1.1 20x OK"):
+        for _ in range(2):
+            with pytest.raises(BadResponse):
+                read_response_head(bad + b"\r\nContent-Length: 0\r\n\r\n", to_head=False)
