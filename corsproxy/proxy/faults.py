@@ -14,7 +14,7 @@ from typing import NamedTuple
 from corsproxy.cors.vocabulary import Reason
 from corsproxy.http1.faults import BadMessage
 
-__all__ = ["Fault", "fault", "fault_of_dialling", "fault_of_message", "proxy_error"]
+__all__ = ["NOT_ACCEPTED", "Fault", "fault", "fault_of_dialling", "fault_of_message", "proxy_error"]
 
 
 class Fault(NamedTuple):
@@ -30,6 +30,10 @@ class Fault(NamedTuple):
         """The RFC 9209 error type."""
         return self.error or proxy_error(self.reason)
 
+
+NOT_ACCEPTED = Fault(
+    Reason.UPSTREAM_TIMEOUT, 504, "the backend did not accept a connection in time", "connection_timeout"
+)
 
 # RFC 9209 §2.3; what a refusal by policy is called there is http_request_denied.
 _PROXY_ERRORS = {
@@ -87,8 +91,7 @@ def fault_of_dialling(failure: OSError | UnicodeError, *, is_tls: bool) -> Fault
         detail = "the backend's name cannot be resolved: a part of it is empty or too long"
         return Fault(Reason.UPSTREAM_REFUSED, 502, detail, "dns_error")
     if isinstance(failure, TimeoutError):
-        detail = "the backend did not accept a connection in time"
-        return Fault(Reason.UPSTREAM_TIMEOUT, 504, detail, "connection_timeout")
+        return NOT_ACCEPTED
     error = ""
     if isinstance(failure, ssl.SSLCertVerificationError):
         detail = f"the backend's certificate was not accepted: {failure.verify_message}"

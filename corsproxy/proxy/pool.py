@@ -14,9 +14,11 @@ from typing import Protocol
 
 from corsproxy.config.settings import Upstream
 from corsproxy.cors.vocabulary import Reason
-from corsproxy.proxy.faults import Fault, fault, fault_of_dialling
+from corsproxy.proxy.faults import NOT_ACCEPTED, Fault, fault, fault_of_dialling
 
 __all__ = ["Pool", "Pooled", "Waiting", "tls_context"]
+
+_NONE_FREE = fault(Reason.QUEUE_FULL, "no connection to the backend became free in time")
 
 
 class Pooled(Protocol):
@@ -140,10 +142,11 @@ class Pool:
         oldest_allowed = now - self.upstream.idle_timeout
         while self._idle and self._idle[0].idle_since <= oldest_allowed:
             self._idle.pop(0).close()
+        # Those in front have a connection in the making; where there is no other, all wait for the backend to accept.
+        dialled = len(self._connecting) if self._active else len(self._connecting) and len(self._waiting)
         while self._waiting and now - self._waiting[0].waiting_since > longest_wait:
-            self._waiting.popleft().failed(
-                fault(Reason.QUEUE_FULL, "no connection to the backend became free in time")
-            )
+            self._waiting.popleft().failed(NOT_ACCEPTED if dialled > 0 else _NONE_FREE)
+            dialled -= 1
 
     def retire(self) -> None:
         """Serve out what there is and keep nothing."""

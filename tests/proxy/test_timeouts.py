@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -96,25 +97,53 @@ async def test_a_client_that_got_its_100_and_stalls_is(staged: Staged) -> None:
     assert (response.status, len(response.interim)) == (408, 1)
 
 
-async def test_a_backend_that_does_not_accept(staged: Staged) -> None:
-    full = socket.socket()
-    full.bind(("127.0.0.1", 0))
-    full.listen(0)
-    port = full.getsockname()[1]
+@pytest.fixture
+def full() -> Iterator[Upstream]:
+    """A backend whose queue of connections is full, and which never accepts."""
+    bound = socket.socket()
+    bound.bind(("127.0.0.1", 0))
+    bound.listen(0)
+    port = bound.getsockname()[1]
     waiting = [socket.socket() for _ in range(3)]  # more than its backlog holds
     for one in waiting:
         one.setblocking(False)
         one.connect_ex(("127.0.0.1", port))
-    stage = await staged(
-        upstream=Upstream(endpoint=Endpoint("127.0.0.1", port), authority="x"), **short(connect=SHORT)
-    )
+    yield Upstream(endpoint=Endpoint("127.0.0.1", port), authority="x", max_connections=2)
+    for one in (*waiting, bound):
+        one.close()
+
+
+@pytest.mark.parametrize(
+    "timeouts",
+    [
+        {"connect": SHORT},
+        {"connect": 5.0, "upstream_response": SHORT},
+        {"connect": SHORT, "upstream_response": SHORT},
+    ],
+    ids=["connect", "upstream_response", "both"],
+)
+async def test_a_backend_that_does_not_accept(
+    staged: Staged, full: Upstream, timeouts: dict[str, float]
+) -> None:
+    """Whichever of the two timeouts ends the wait, it is the backend that was too slow."""
+    stage = await staged(upstream=full, **short(**timeouts))
     client = await stage.connect()
     await client.send(GET)
     response = await client.response()
     assert (response.status, b"did not accept a connection in time" in response.body) == (504, True)
+    assert b"Proxy-Status: corsproxy; error=connection_timeout" in response.raw
     assert await stage.book.ends() == (504, Reason.UPSTREAM_TIMEOUT)
-    for one in (*waiting, full):
-        one.close()
+
+
+async def test_who_waits_behind_those_whose_connection_is_being_made_waits_for_the_backend_too(
+    staged: Staged, full: Upstream
+) -> None:
+    stage = await staged(upstream=full, **short(connect=5.0, upstream_response=SHORT))
+    clients = [await stage.connect() for _ in range(3)]
+    for client in clients:
+        await client.send(GET)
+        await until(lambda: stage.engine.pool.queued > 0)
+    assert [(await client.response()).status for client in clients] == [504, 504, 504]
 
 
 async def test_a_backend_that_does_not_answer(staged: Staged) -> None:
