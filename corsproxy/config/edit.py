@@ -14,7 +14,7 @@ import yaml
 from corsproxy.config.scalar import resolve
 from corsproxy.cors.rule import Rule
 
-__all__ = ["Edit", "Unfit", "edited"]
+__all__ = ["Edit", "Unfit", "difference", "edited"]
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # Plain in a list between brackets: https://yaml.org/spec/1.2.2/#733-plain-style
@@ -58,7 +58,7 @@ def edited(text: str, position: int, rule: Rule, keys: tuple[str, ...]) -> Edit:
     numbered = sorted(enumerate(cuts), key=lambda pair: (pair[1].start, pair[1].is_key, pair[0]))
     for _, cut in reversed(numbered):
         after = after[: cut.start] + cut.text.replace("\n", newline) + after[cut.end :]
-    return _edit(text, after)
+    return difference(text, after)
 
 
 def _rules(text: str) -> yaml.SequenceNode:
@@ -198,8 +198,8 @@ def _last_line(text: str) -> str:
     return text[text.rfind("\n") + 1 :]
 
 
-def _edit(before: str, after: str) -> Edit:
-    """The lines between those that are the same at the beginning and those at the end."""
+def difference(before: str, after: str) -> Edit:
+    """Give the lines between those that are the same at the beginning and those at the end."""
     old, new = before.split("\n"), after.split("\n")
     shortest = min(len(old), len(new))
     head = next((at for at in range(shortest) if old[at] != new[at]), shortest)

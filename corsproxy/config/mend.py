@@ -30,8 +30,15 @@ class Mending:
     unfit: str = ""
 
 
-def mend(text: Text, environ: Mapping[str, str], settings: Settings, request: BrowserRequest) -> Mending:
-    """Find what to change; `settings` are those of the text."""
+def mend(
+    text: Text,
+    environ: Mapping[str, str],
+    settings: Settings,
+    request: BrowserRequest,
+    *,
+    upstream: str | None = None,
+) -> Mending:
+    """Find what to change; `settings` are those of the text, `upstream` what took the place of its backend."""
     found = remedy(settings.rules, settings.public_origins, request)
     if found.rule is None:
         return Mending(page=found.page)
@@ -40,7 +47,7 @@ def mend(text: Text, environ: Mapping[str, str], settings: Settings, request: Br
     except Unfit as unfit:
         return Mending(page=found.page, unfit=str(unfit))
     try:
-        after = settings_of(Text(text.path, edit.text, text.sha256), environ).settings
+        after = settings_of(Text(text.path, edit.text, text.sha256), environ, upstream=upstream).settings
     except ConfigError as refused:
         return Mending(page=found.page, refused=refused.problems)
     if not judge(Policy.compile(after.rules, after.public_origins), request).allowed:
