@@ -6,10 +6,12 @@ allows it; nothing is optional that the rest would have to default again.
 
 from dataclasses import dataclass, field
 
+from corsproxy.config.problem import Problem
 from corsproxy.cors.rule import Rule
 
 __all__ = [
     "Admin",
+    "Candidate",
     "Endpoint",
     "Limits",
     "Log",
@@ -116,8 +118,26 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A second policy, decided beside the one in force and never acted upon.
+
+    `problems` are why it cannot be compared, and then there are no rules; `differs` names the other keys of its
+    file that differ from the live file's, and that no request can be compared by.
+    """
+
+    source: Source
+    rules: tuple[Rule, ...] = ()
+    public_origins: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    differs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything `run` needs. `warnings` are for the log at every start (dangerous keys and the like)."""
+    """Everything `run` needs. `warnings` are for the log at every start (dangerous keys and the like).
+
+    `generation` counts the configurations that this service ran: 1 at the start, one more with every reload.
+    """
 
     source: Source
     upstream: Upstream
@@ -131,4 +151,6 @@ class Settings:
     timeouts: Timeouts = field(default_factory=Timeouts)
     limits: Limits = field(default_factory=Limits)
     log: Log = field(default_factory=Log)
+    candidate: Candidate | None = None
     warnings: tuple[str, ...] = ()
+    generation: int = 1

@@ -10,6 +10,7 @@ import asyncio
 import re
 from typing import TYPE_CHECKING, cast
 
+from corsproxy.cors.comparison import compare
 from corsproxy.cors.vocabulary import Reason
 from corsproxy.http1.faults import BadRequest
 from corsproxy.http1.framing import CHUNKED, ChunkedReader
@@ -212,6 +213,9 @@ class ClientConnection(asyncio.Protocol):
         if head.length == CHUNKED:
             self._chunks = ChunkedReader(BadRequest, decode=True)
         exchange = Exchange(self, head, forwarding, decision)
+        if engine.candidate is not None:
+            other = engine.candidate.decide(head, forwarding.scheme, forwarding.host)
+            exchange.compared = compare(decision, other, head)
         self.exchange = exchange
         exchange.begin()
         if self._left and self._buffer and self.exchange is exchange:

@@ -52,7 +52,7 @@ class Engine:
         self._tls: ssl.SSLContext | None = None  # of the next handshake; None: plain HTTP
         self._ticker: asyncio.TimerHandle | None = None
         self._empty = asyncio.Event()
-        self._use(settings, Policy.compile(settings.rules, settings.public_origins))
+        self._use(settings, Policy.compile(settings.rules, settings.public_origins), _candidate(settings))
         self.pool = _make_pool(settings)
 
     # --- settings ------------------------------------------------------------------------------
@@ -63,6 +63,7 @@ class Engine:
         Raises OSError, or its kind ssl.SSLError, for PEM files that will not do; nothing has changed then.
         """
         policy = Policy.compile(settings.rules, settings.public_origins)
+        candidate = _candidate(settings)
         tls = self._tls
         if tls is not None and settings.tls is not None:
             tls = server_context(settings.tls)
@@ -73,7 +74,7 @@ class Engine:
         if settings.upstream.tls is not None and settings.upstream.tls.ca:
             authorities = tls_context(settings.upstream)
         # What can fail is behind us.
-        self._use(settings, policy)
+        self._use(settings, policy, candidate)
         self._tls = tls
         if pool is not self.pool:
             self.pool.retire()
@@ -83,8 +84,9 @@ class Engine:
         for client in self.clients:
             client.adopt()
 
-    def _use(self, settings: Settings, policy: Policy) -> None:
+    def _use(self, settings: Settings, policy: Policy, candidate: Policy | None) -> None:
         self.policy = policy
+        self.candidate = candidate  # decides beside it, and nothing comes of that but an account
         self.settings = settings
         self.limits = settings.limits
         self.timeouts = settings.timeouts
@@ -237,6 +239,13 @@ class Engine:
         for pool in self._retired:
             pool.sweep(now, wait)
         self._retired = [pool for pool in self._retired if pool.active or pool.queued]
+
+
+def _candidate(settings: Settings) -> Policy | None:
+    candidate = settings.candidate
+    if candidate is None or candidate.problems:
+        return None
+    return Policy.compile(candidate.rules, candidate.public_origins)
 
 
 def _make_pool(settings: Settings) -> Pool:

@@ -10,6 +10,8 @@ import secrets
 import time
 from typing import TYPE_CHECKING
 
+from corsproxy.cors.comparison import Comparison
+from corsproxy.cors.cookies import CookieFault
 from corsproxy.cors.policy import Decision
 from corsproxy.cors.vocabulary import Action, Kind, Reason
 from corsproxy.http1.framing import CHUNKED, UNTIL_CLOSE, chunk
@@ -18,7 +20,7 @@ from corsproxy.http1.request import RequestHead
 from corsproxy.http1.response import ResponseHead
 from corsproxy.proxy.faults import Fault, fault, proxy_error
 from corsproxy.proxy.forwarded import Forwarding
-from corsproxy.proxy.granting import granted_lines, remove_cors
+from corsproxy.proxy.granting import cors_names, dropped_cookies, granted_lines, remove_cors
 from corsproxy.proxy.record import Record
 from corsproxy.proxy.tunnel import Tunnel
 
@@ -58,6 +60,8 @@ class Exchange:
     _notes: tuple[Reason, ...] = ()
     _removed: tuple[bytes, ...] = ()
     _detail = ""
+    _dropped: tuple[tuple[bytes, CookieFault], ...] = ()
+    compared: Comparison | None = None
     _pool: "Pool | None" = None
 
     def __init__(
@@ -221,7 +225,11 @@ class Exchange:
         self._upstream_seconds = time.perf_counter() - self._started
         self.response_begun = True
         client = self.client
-        block = self._policy_block(head) if not decision.report else b""
+        block = b""
+        if not decision.report:
+            block = self._policy_block(head)
+        elif head.cors:
+            self._note_cors(cors_names(head))
         if head.length == CHUNKED:
             if self.decodes_chunks:
                 client.keep_alive = False
@@ -250,12 +258,17 @@ class Exchange:
             self._remove_cors(head)
         if head.has_location and 300 <= head.status < 400 and decision.kind is Kind.ACTUAL:
             self._notes += (Reason.BACKEND_REDIRECT,)
+        if head.cookies and decision.kind is Kind.ACTUAL:
+            self._dropped = dropped_cookies(head, decision, self.head, self._forwarding.host)
         return granted_lines(head, decision, self.head.origin)
 
     def _remove_cors(self, head: ResponseHead) -> None:
-        removed = remove_cors(head)
-        if removed:
-            self._removed = tuple(dict.fromkeys((*self._removed, *removed)))
+        self._note_cors(remove_cors(head))
+
+    def _note_cors(self, names: tuple[bytes, ...]) -> None:
+        """Note the backend's CORS fields: removed, or in report mode left to pass."""
+        if names:
+            self._removed = tuple(dict.fromkeys((*self._removed, *names)))
             if Reason.BACKEND_CORS_CONFLICT not in self._notes:
                 self._notes += (Reason.BACKEND_CORS_CONFLICT,)
 
@@ -420,6 +433,11 @@ class Exchange:
                     self._notes,
                     self._removed,
                     self._detail if why is None else why.detail,
+                    head.request_method,
+                    head.request_headers,
+                    head.sec_fetch_site,
+                    self._dropped,
+                    self.compared,
                 ),
             )
         )

@@ -4,17 +4,26 @@ Laws: `head.lines` is edited in place, never its framing; what was removed is re
 value. Whether and what is granted is `cors`'s to decide. HOT: measured by `bench` GET.
 """
 
+from corsproxy.cors.cookies import CookieFault, cookie_fault, cookie_name, is_cross_site
 from corsproxy.cors.decision import Decision
 from corsproxy.cors.vary import merge_vary
 from corsproxy.cors.vocabulary import CORS_RESPONSE_FIELDS
+from corsproxy.http1.request import RequestHead
 from corsproxy.http1.response import ResponseHead
 
-__all__ = ["granted_lines", "remove_cors"]
+__all__ = ["cors_names", "dropped_cookies", "granted_lines", "remove_cors"]
+
+_MOST_COOKIES = 16
+
+
+def cors_names(head: ResponseHead) -> tuple[bytes, ...]:
+    """Name the backend's CORS fields, in lower case, each once."""
+    return tuple(dict.fromkeys(name for name, _ in head.cors if name in CORS_RESPONSE_FIELDS))
 
 
 def remove_cors(head: ResponseHead) -> tuple[bytes, ...]:
     """Take every CORS field out of `head`; return their names in lower case, empty where there was none."""
-    removed = tuple(dict.fromkeys(name for name, _ in head.cors if name in CORS_RESPONSE_FIELDS))
+    removed = cors_names(head)
     if removed:
         _remove(head, CORS_RESPONSE_FIELDS)
     return removed
@@ -34,6 +43,26 @@ def granted_lines(head: ResponseHead, decision: Decision, origin: bytes | None) 
         _remove(head, decision.remove)
         block += decision.set_lines
     return block
+
+
+def dropped_cookies(
+    head: ResponseHead, decision: Decision, asked: RequestHead, host: bytes
+) -> tuple[tuple[bytes, CookieFault], ...]:
+    """Name the cookies that a page with credentials is sent and its browser will not keep, with the reason for each."""
+    rule = decision.rule
+    if rule is None or not rule.allow_credentials or decision.is_refusal or b"set-cookie" in decision.remove:
+        return ()
+    if not is_cross_site(asked.origin or b"", host, asked.sec_fetch_site):
+        return ()
+    found: list[tuple[bytes, CookieFault]] = []
+    for line in head.cookies[:_MOST_COOKIES]:
+        value = line.partition(b":")[2].strip(b" \t")
+        if decision.cookies is not None:
+            value = decision.cookies.rewrite(value)
+        fault = cookie_fault(value)
+        if fault is not None:
+            found.append((cookie_name(value), fault))
+    return tuple(found)
 
 
 def _merged_vary(head: ResponseHead) -> bytes:

@@ -1,11 +1,13 @@
 """The account of a finished exchange, and who takes it.
 
-Laws: a Record is immutable and holds no secret: no header values but Origin, no query, no body. The
+Laws: a Record is immutable and holds no secret: no header values but Origin and what belongs to it, no query, no body. The
 proxy makes Records and knows nothing of what becomes of them; `observe` makes lines and counters.
 """
 
 from typing import NamedTuple, Protocol
 
+from corsproxy.cors.comparison import Comparison
+from corsproxy.cors.cookies import CookieFault
 from corsproxy.cors.policy import Decision
 from corsproxy.cors.vocabulary import Reason
 
@@ -37,6 +39,12 @@ class Record(NamedTuple):
     notes: tuple[Reason, ...] = ()  # backend_cors_conflict, backend_redirect
     removed_fields: tuple[bytes, ...] = ()  # the backend's CORS fields, with backend_cors_conflict
     detail: str = ""  # what precisely was wrong, for people
+    request_method: bytes | None = None  # Access-Control-Request-Method, as sent
+    request_headers: bytes | None = None  # Access-Control-Request-Headers, its lines joined by commas
+    sec_fetch_site: bytes | None = None
+    # Names of what the backend set and browsers will not keep, and why; of credentialed cross-site answers.
+    dropped_cookies: tuple[tuple[bytes, CookieFault], ...] = ()
+    compared: Comparison | None = None  # what the candidate says, where there is one
 
 
 class Gauges(NamedTuple):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from corsproxy.cors.cookies import CookieRewrite
+from corsproxy.cors.cookies import CookieFault, CookieRewrite, cookie_fault, cookie_name, is_cross_site
 from corsproxy.cors.rule import Cookies
 
 CROSS_SITE = Cookies(same_site="None", secure=True)
@@ -57,3 +57,50 @@ def test_rewriting_twice_is_rewriting_once() -> None:
     rewrite = CookieRewrite(Cookies(same_site="None", secure=True, partitioned=True)).rewrite
     once = rewrite(b"a=1; samesite=lax; Path=/")
     assert rewrite(once) == once
+
+
+@pytest.mark.parametrize(
+    ("value", "fault"),
+    [
+        (b"a=1; SameSite=None; Secure", None),
+        (b"a=1;samesite = none ;SECURE", None),
+        (b"a=1; SameSite=Lax; SameSite=None; Secure=yes", None),  # the last one counts
+        (b"a=1; SameSite=None", CookieFault.NOT_SECURE),
+        (b"a=1", CookieFault.SAME_SITE_NOT_NONE),
+        (b"a=1; Secure", CookieFault.SAME_SITE_NOT_NONE),
+        (b"a=1; SameSite=None; SameSite=Lax; Secure", CookieFault.SAME_SITE_NOT_NONE),
+        (b"a=1; SameSite=strict; Secure", CookieFault.SAME_SITE_NOT_NONE),
+        (b"a=1; SameSite; Secure", CookieFault.SAME_SITE_NOT_NONE),
+        (b"SameSite=None", CookieFault.SAME_SITE_NOT_NONE),  # a cookie of that name
+        (b"", CookieFault.SAME_SITE_NOT_NONE),
+    ],
+)
+def test_what_browsers_drop_from_cross_site_answers(value: bytes, fault: CookieFault | None) -> None:
+    assert cookie_fault(value) is fault
+
+
+@pytest.mark.parametrize(
+    ("value", "name"), [(b"session=a=b; Path=/", b"session"), (b" a =1", b"a"), (b"nameless; Secure", b"")]
+)
+def test_names(value: bytes, name: bytes) -> None:
+    assert cookie_name(value) == name
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "site", "expected"),
+    [
+        (b"https://app.example", b"api.other", None, True),
+        (b"https://app.example.com", b"api.example.com:8443", None, False),
+        (b"https://a.github.io", b"b.github.io", None, False),  # who could tell
+        (b"https://a.github.io", b"b.github.io", b"cross-site", True),
+        (b"https://app.example.com", b"api.example.com", b"same-site", False),
+        (b"https://app.example", b"api.other", b"none", False),
+        (b"http://localhost:3000", b"localhost:8080", None, False),
+        (b"http://localhost:3000", b"127.0.0.1:8080", None, True),
+        (b"http://[::1]:3000", b"[::1]:8080", None, False),
+        (b"http://[::1]", b"[::1]", None, False),
+        (b"null", b"api.example.com", None, True),
+    ],
+)
+def test_sites(origin: bytes, host: bytes, site: bytes | None, expected: bool) -> None:
+    assert is_cross_site(origin, host, site) is expected

@@ -203,7 +203,9 @@ async def test_report_mode_changes_nothing(staged: Staged, request_: bytes, reas
     assert (await stage.exchange(request_, said)).raw == said
     record = await stage.book.next()
     assert record.decision is not None
-    assert (record.decision.report, record.decision.reason, record.notes) == (True, reason, ())
+    assert (record.decision.report, record.decision.reason) == (True, reason)
+    # What enforcing would have removed is named all the same.
+    assert (record.notes, record.removed_fields) == ((Reason.BACKEND_CORS_CONFLICT,), REMOVED)
 
 
 @pytest.mark.parametrize(
