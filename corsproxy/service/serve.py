@@ -26,6 +26,7 @@ from corsproxy.observe.observer import WorkerObserver, wants_colour
 from corsproxy.observe.stdlib import adopt_libraries
 from corsproxy.proxy.inherited import take_inherited
 from corsproxy.proxy.sockets import ListenError, Listening, bind
+from corsproxy.service.allocator import keep_freed_memory
 from corsproxy.service.alone import Alone
 from corsproxy.service.crew import Crew
 from corsproxy.service.reload import Load, Reload
@@ -126,11 +127,12 @@ async def _serve(
     plan: Plan, public: Listening, admin: Listening, observer: WorkerObserver, stop: Stop
 ) -> None:
     settings = plan.settings
-    workers: Workers = (
-        Crew(settings, public, plan.worker_command, observer)
-        if settings.workers > 1
-        else Alone(settings, public, observer)
-    )
+    workers: Workers
+    if settings.workers > 1:
+        workers = Crew(settings, public, plan.worker_command, observer)
+    else:
+        keep_freed_memory(os.environ)  # of the process that relays
+        workers = Alone(settings, public, observer)
 
     async def adopt(settings: Settings) -> None:
         await workers.adopt(settings)

@@ -15,6 +15,7 @@ from contextlib import suppress
 from corsproxy.observe.observer import WorkerObserver, wants_colour
 from corsproxy.observe.stdlib import adopt_libraries
 from corsproxy.proxy.engine import Engine
+from corsproxy.service.allocator import keep_freed_memory
 from corsproxy.service.control import (
     Abort,
     Adopt,
@@ -46,6 +47,7 @@ async def work(descriptor: int) -> int:
     begin = await line.receive()
     if not isinstance(begin, Begin):
         return 0  # the supervisor ended before it had a word for us
+    keep_freed_memory(os.environ)
     observer = WorkerObserver(begin.settings, sys.stdout.fileno(), colour=wants_colour(os.environ))
     adopt_libraries(observer.event)
     try:
