@@ -1,78 +1,124 @@
 """`corsproxy check`: every problem, every warning and the policy's tests, without starting anything.
 
-Laws: exit status 0 fine (warnings included), 1 where only tests of the policy failed, 2 refused. Problems
-go to standard output, because they are what was asked for.
+Laws: exit status 0 fine (warnings included, but for --strict), 1 where only tests of the policy failed or --strict
+found a warning, 2 refused; of several files the worst. What was found goes to standard output, because it is
+what was asked for.
 """
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from corsproxy.cli.findings import Checked, Status
 from corsproxy.cli.problems import as_github, as_json, as_text, counted, wants_colour
-from corsproxy.config.load import Loaded, read_settings
-from corsproxy.config.problem import Code, ConfigError, Problem
-from corsproxy.config.source import locate
+from corsproxy.cli.sarif import as_sarif
+from corsproxy.config.codes import WARNINGS, nearest
+from corsproxy.config.load import settings_of
+from corsproxy.config.problem import Code, ConfigError
+from corsproxy.config.source import LARGEST_FILE, Text, locate, read, text_of
 
 __all__ = ["check"]
 
-FINE, TEST_FAILED, REFUSED = 0, 1, 2
+STDIN = "-"
+
+EPILOG = """\b
+Examples:
+  corsproxy check
+  corsproxy check config/*.yaml
+  corsproxy check --strict --ignore max_age_capped config/corsproxy.yaml
+  corsproxy check --format sarif > corsproxy.sarif
+  kubectl get configmap cors -o jsonpath='{.data.corsproxy\\.yaml}' | corsproxy check -
+
+\b
+Exit status, of several files the worst:
+  0  it is fine
+  1  a test of the policy failed; with --strict, or there is a warning
+  2  it was refused
+"""
 
 
-@click.command()
-@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.command(epilog=EPILOG)
+@click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path))
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "json", "github"]),
+    type=click.Choice(["text", "json", "github", "sarif"]),
     default="text",
     show_default=True,
-    help="text for people, json for scripts, github for annotations in a workflow run.",
+    help="text for people, json for scripts, github for annotations in a workflow run, sarif for code scanning.",
 )
-def check(file: Path | None, form: str) -> None:
-    r"""Check a configuration: every problem, every warning, and its tests.
+@click.option("--strict", is_flag=True, help="Exit with 1 where there is a warning.")
+@click.option(
+    "--ignore",
+    "ignored",
+    metavar="CODE",
+    multiple=True,
+    help="Say nothing of warnings with this code, this time; `silence:` in the file does for good.  [repeatable]",
+)
+def check(files: tuple[Path, ...], form: str, *, strict: bool, ignored: tuple[str, ...]) -> None:
+    r"""Check configurations: every problem, every warning, and their tests.
 
     FILE is found as `corsproxy run` finds it: $CORSPROXY_CONFIG, config/corsproxy.yaml, then
-    /etc/corsproxy/corsproxy.yaml.
-
-    \b
-    Exit status:
-      0  it is fine
-      1  a test of the policy failed
-      2  it was refused
+    /etc/corsproxy/corsproxy.yaml. - reads standard input.
     """
+    codes = _codes(ignored)
+    checked = [_checked(file, codes, strict=strict) for file in dict.fromkeys(files or (None,))]
+    if said := _said(checked, form):
+        click.echo(said)
+    sys.exit(max(one.status for one in checked))
+
+
+def _codes(names: Sequence[str]) -> frozenset[Code]:
+    named = [name.strip() for joined in names for name in joined.split(",")]
+    for name in named:
+        if name in set(Code) - set(WARNINGS):
+            raise click.UsageError(f"--ignore: {name} is no warning: it is refused. Fix: mend it.")
+        if name not in WARNINGS:
+            raise click.UsageError(f"--ignore: there is no warning {name}. Fix: {nearest(name)}")
+    return frozenset(Code(name) for name in named)
+
+
+def _checked(file: Path | None, ignored: frozenset[Code], *, strict: bool) -> Checked:
+    name = str(file) if file is not None else ""
     try:
-        path = locate(file, os.environ)
-        loaded = read_settings(path, os.environ)
+        text = _standard_input() if name == STDIN else read(locate(file, os.environ))
+        name = text.path
+        loaded = settings_of(text, os.environ)
     except ConfigError as refused:
-        problems = refused.problems
-        status = TEST_FAILED if all(problem.code is Code.TEST_FAILED for problem in problems) else REFUSED
-        click.echo(_refusal(problems, status, form))
-        sys.exit(status)
-    if praise := _praise(path, loaded, form):
-        click.echo(praise)
-    sys.exit(FINE)
+        return Checked(name or refused.problems[0].file, refused.problems)
+    warnings = tuple(warning for warning in loaded.warnings if warning.code not in ignored)
+    rules = len(loaded.settings.rules)
+    return Checked(name, (), warnings, rules=rules, tests=loaded.tests, is_strict=strict)
 
 
-def _refusal(problems: tuple[Problem, ...], status: int, form: str) -> str:
+def _standard_input() -> Text:
+    return text_of(STDIN, sys.stdin.buffer.read(LARGEST_FILE + 1))
+
+
+def _said(checked: Sequence[Checked], form: str) -> str:
+    if form == "sarif":
+        return as_sarif(checked)
     if form == "json":
-        return as_json(problems[0].file, problems, (), status=status, tests=0)
+        return as_json(checked)
     if form == "github":
-        return as_github(problems)
-    noun = "failed test" if status == TEST_FAILED else "problem"
-    return f"{as_text(problems, colour=wants_colour())}\n\n{counted(len(problems), noun)}."
+        parts = [as_github(one.problems) or as_github(one.warnings, is_warning=True) for one in checked]
+        return "\n".join(filter(None, parts))
+    return "\n\n".join(_for_people(one, is_alone=len(checked) == 1) for one in checked)
 
 
-def _praise(path: Path, loaded: Loaded, form: str) -> str:
-    if form == "json":
-        return as_json(str(path), (), loaded.warnings, status=FINE, tests=loaded.tests)
-    if form == "github":
-        return as_github(loaded.warnings, is_warning=True)
-    outcome = [counted(len(loaded.settings.rules), "rule")]
-    outcome += [f"{counted(loaded.tests, 'test')} passed" if loaded.tests else "no tests"]
-    outcome += [counted(len(loaded.warnings), "warning")] if loaded.warnings else []
-    summary = f"{path}: fine ({', '.join(outcome)})."
-    if not loaded.warnings:
+def _for_people(one: Checked, *, is_alone: bool) -> str:
+    if one.problems:
+        noun = "failed test" if one.status == Status.FAILED else "problem"
+        summary = f"{'' if is_alone else f'{one.file}: '}{counted(len(one.problems), noun)}."
+        return f"{as_text(one.problems, colour=wants_colour())}\n\n{summary}"
+    outcome = [counted(one.rules, "rule")]
+    outcome += [f"{counted(one.tests, 'test')} passed" if one.tests else "no tests"]
+    outcome += [counted(len(one.warnings), "warning")] if one.warnings else []
+    verdict = "fine" if one.status == Status.FINE else "not fine by --strict"
+    summary = f"{one.file}: {verdict} ({', '.join(outcome)})."
+    if not one.warnings:
         return summary
-    return f"{as_text(loaded.warnings, colour=wants_colour(), is_warning=True)}\n\n{summary}"
+    return f"{as_text(one.warnings, colour=wants_colour(), is_warning=True)}\n\n{summary}"

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import click
 
+from corsproxy.cli.findings import Checked
 from corsproxy.config.problem import Problem
 
 __all__ = ["as_github", "as_json", "as_text", "counted", "wants_colour"]
@@ -50,7 +51,7 @@ def as_text(problems: Iterable[Problem], *, colour: bool, is_warning: bool = Fal
 
 def _plain(problem: Problem, *, is_warning: bool) -> str:
     head, newline, rest = str(problem).partition("\n")
-    return f"{head}  (warning){newline}{rest}" if is_warning else str(problem)
+    return f"{head}  (warning: {problem.code}){newline}{rest}" if is_warning else str(problem)
 
 
 def _coloured(problem: Problem, *, is_warning: bool) -> str:
@@ -68,18 +69,21 @@ def _coloured(problem: Problem, *, is_warning: bool) -> str:
     return "\n".join(styled)
 
 
-def as_json(
-    file: str, problems: Sequence[Problem], warnings: Sequence[Problem], *, status: int, tests: int
-) -> str:
-    """Write the outcome of a check for scripts; `tests` is how many passed."""
-    outcome = {
-        "file": file,
-        "status": status,
-        "problems": [_fields(problem) for problem in problems],
-        "warnings": [_fields(problem) for problem in warnings],
-        "tests_passed": tests,
+def as_json(checked: Sequence[Checked]) -> str:
+    """Write the outcome for scripts: of one file itself, of several the worst status and each."""
+    outcomes = [_outcome(one) for one in checked]
+    several = {"status": max(one.status for one in checked), "files": outcomes}
+    return json.dumps(outcomes[0] if len(outcomes) == 1 else several, indent=2, ensure_ascii=False)
+
+
+def _outcome(one: Checked) -> dict[str, object]:
+    return {
+        "file": one.file,
+        "status": one.status,
+        "problems": [_fields(problem) for problem in one.problems],
+        "warnings": [_fields(problem) for problem in one.warnings],
+        "tests_passed": one.tests,
     }
-    return json.dumps(outcome, indent=2, ensure_ascii=False)
 
 
 def _fields(problem: Problem) -> dict[str, str | int]:
@@ -105,7 +109,7 @@ def _annotation(problem: Problem, command: str) -> str:
         "file": problem.file,
         "line": str(problem.line),
         "col": str(problem.column),
-        "title": problem.path or str(problem.code),
+        "title": " ".join(filter(None, [problem.path, f"({problem.code})"])),
     }
     if not problem.line:
         del properties["line"], properties["col"]

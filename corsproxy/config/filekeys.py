@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, Tag
 
+from corsproxy.config.codes import SILENCEABLE
 from corsproxy.config.quantities import Duration, Size
 from corsproxy.config.rulekeys import Defaults, PolicyTest, RuleKeys
 from corsproxy.config.sections import OneOrMany, Section, Text, described, text_or
@@ -23,6 +24,8 @@ __all__ = [
     "UpstreamTlsKeys",
 ]
 
+# Any text for the reader, so that a check can say what is wrong with it; for editors, a choice.
+WarningCode = Annotated[str, Field(json_schema_extra={"enum": [str(code) for code in SILENCEABLE]})]
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 
 
@@ -155,5 +158,11 @@ class FileKeys(Section):
     rules: Annotated[list[RuleKeys], Field(min_length=1)] = described(
         "In order; the first whose path and host match decides.",
         [[{"path": "/**", "allow_origins": ["https://app.example.com"]}]],
+    )
+    silence: list[WarningCode] = described(
+        "Codes of warnings to say nothing of, neither in `corsproxy check` nor in the log. What a key that begins with "
+        "dangerously_ causes is always said.",
+        [["max_age_capped"]],
+        default=[],
     )
     tests: list[PolicyTest] = described("The policy's own unit tests, run before every load.", default=[])

@@ -28,11 +28,16 @@ class Findings:
         """Add a reason not to start."""
         self._refused[self._describe(path, what, why=why, fix=fix, code=code)] = None
 
-    def warn(
-        self, path: KeyPath, what: str, *, why: str = "", fix: str = "", code: Code = Code.USELESS
-    ) -> None:
+    def warn(self, path: KeyPath, what: str, *, why: str = "", fix: str = "", code: Code) -> None:
         """Add something that is allowed, and that its owner should know."""
         self._warned[self._describe(path, what, why=why, fix=fix, code=code)] = None
+
+    def silence(self, code: Code) -> bool:
+        """Drop the warnings of a code; tell whether there were any."""
+        kept = {problem: None for problem in self._warned if problem.code is not code}
+        is_any = len(kept) < len(self._warned)
+        self._warned = kept
+        return is_any
 
     def add(self, problem: Problem) -> None:
         """Add a Problem that has its place already."""

@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from corsproxy.config.addresses import BadAddress, read_url
@@ -23,6 +23,7 @@ from corsproxy.config.rules import read_rules
 from corsproxy.config.server import read_server
 from corsproxy.config.settings import Settings, Source
 from corsproxy.config.shapes import read_shapes
+from corsproxy.config.silence import silence
 from corsproxy.config.source import Text, read
 
 __all__ = ["Loaded", "load", "load_flags", "read_settings", "settings_from_flags", "settings_of"]
@@ -105,12 +106,16 @@ def _load(document: Document, folder: Path, source: Source) -> Loaded:
         findings.add(problem)
     keys = read_shapes(document, findings)
     settings = _settings(keys, document, folder, source, findings) if keys is not None else None
+    if keys is not None:
+        silence(keys.silence, findings)
     if findings.refused or keys is None or settings is None:
         raise ConfigError(findings.refused)
     prove(keys.tests, settings, findings)
     if findings.refused:
         raise ConfigError(findings.refused)
-    return Loaded(settings, findings.warned, len(keys.tests))
+    warned = findings.warned
+    settings = replace(settings, warnings=tuple(_on_one_line(problem) for problem in warned))
+    return Loaded(settings, warned, len(keys.tests))
 
 
 def _settings(
@@ -131,9 +136,9 @@ def _settings(
         timeouts=server.timeouts,
         limits=server.limits,
         log=server.log,
-        warnings=tuple(_on_one_line(problem) for problem in findings.warned),
     )
 
 
 def _on_one_line(problem: Problem) -> str:
-    return re.sub(r"\s*\n\s*", " ", str(problem))
+    text = re.sub(r"\s*\n\s*", " ", str(problem))
+    return f"{text} ({problem.code})"

@@ -20,6 +20,7 @@ __all__ = [
     "read_methods",
     "read_request_fields",
     "read_response_fields",
+    "warn_repeated",
 ]
 
 # RFC 9110, 5.6.2: token = 1*tchar
@@ -104,6 +105,16 @@ _FORBIDDEN_REQUEST_FIELDS = frozenset(
 )
 
 
+def warn_repeated(entries: Sequence[str], path: KeyPath, findings: Findings) -> None:
+    """Warn about what stands in a list again; texts that mean the same must come in one spelling."""
+    seen: set[str] = set()
+    for at, entry in enumerate(entries):
+        if entry in seen:
+            what = f"{entry} stands in this list already."
+            findings.warn((*path, at), what, fix="remove it, or write what was meant", code=Code.REPEATED)
+        seen.add(entry)
+
+
 def is_token(text: str) -> bool:
     """Tell whether a text is an HTTP token, as methods and field names are."""
     return _TOKEN.fullmatch(text) is not None
@@ -111,6 +122,7 @@ def is_token(text: str) -> bool:
 
 def read_methods(methods: Sequence[str], path: KeyPath, findings: Findings) -> None:
     """Judge `allow_methods`."""
+    warn_repeated(methods, path, findings)
     for at, method in enumerate(methods):
         here = (*path, at)
         if not is_token(method):
@@ -139,6 +151,7 @@ def read_methods(methods: Sequence[str], path: KeyPath, findings: Findings) -> N
 
 def read_request_fields(names: Sequence[str], path: KeyPath, findings: Findings) -> None:
     """Judge `allow_headers`."""
+    warn_repeated([name.lower() for name in names], path, findings)
     for at, name in enumerate(names):
         here, lower = (*path, at), name.lower()
         if not _is_name(name, here, findings):
@@ -148,7 +161,7 @@ def read_request_fields(names: Sequence[str], path: KeyPath, findings: Findings)
                 here,
                 f"{name} is a field of answers; no request should carry it.",
                 fix="remove it here, and in the page that sends it",
-                code=Code.FIELD_NAME,
+                code=Code.CLIENT_SENDS_RESPONSE_HEADER,
             )
         elif lower in _FORBIDDEN_REQUEST_FIELDS or lower.startswith(("sec-", "proxy-")):
             fix = "for cookies write allow_credentials: true" if lower.startswith("cookie") else "remove it"
@@ -156,19 +169,20 @@ def read_request_fields(names: Sequence[str], path: KeyPath, findings: Findings)
                 here,
                 f"{name} cannot be set by a page, so none ever asks for it.",
                 fix=fix,
-                code=Code.FIELD_NAME,
+                code=Code.HEADER_NEVER_SENT,
             )
     if "*" in names and not any(name.lower() == "authorization" for name in names):
         findings.warn(
             (*path, list(names).index("*")),
             '"*" does not include Authorization, as in the Fetch standard.',
             fix='name it if pages send tokens: ["*", Authorization]',
-            code=Code.FIELD_NAME,
+            code=Code.AUTHORIZATION_NOT_LISTED,
         )
 
 
 def read_exposed(names: Sequence[str], path: KeyPath, findings: Findings, *, credentials: bool) -> None:
     """Judge `expose_headers`."""
+    warn_repeated([name.lower() for name in names], path, findings)
     for at, name in enumerate(names):
         here = (*path, at)
         if not _is_name(name, here, findings):
@@ -263,6 +277,7 @@ def read_cookies(cookies: CookieKeys, path: KeyPath, findings: Findings, *, cred
             path,
             "Pages on other origins cannot send these cookies: the rule does not allow credentials.",
             fix="write allow_credentials: true, or remove cookies",
+            code=Code.COOKIES_WITHOUT_CREDENTIALS,
         )
     return Cookies(
         same_site=_SAME_SITE[cookies.same_site],

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from corsproxy.config.findings import Findings
 from corsproxy.config.lookalike import Study, is_local, of_regex, of_wildcard
 from corsproxy.config.merge import MergedRule
+from corsproxy.config.names import warn_repeated
 from corsproxy.config.problem import Code, KeyPath
 from corsproxy.config.regexes import UnsupportedSyntax
 from corsproxy.config.rulekeys import RegexOrigin
@@ -34,6 +35,8 @@ class OriginList:
     regexes: list[str] = field(default_factory=list)
     insecure: list[tuple[KeyPath, str]] = field(default_factory=list)
     below_suffix: list[tuple[KeyPath, str, str]] = field(default_factory=list)
+    local_any_port: list[tuple[KeyPath, str]] = field(default_factory=list)
+    exact_at: dict[str, KeyPath] = field(default_factory=dict)
 
     def origins(self) -> Origins:
         """The origins as the policy takes them."""
@@ -69,6 +72,7 @@ def read_origins(entries: Sequence[str | RegexOrigin], path: KeyPath, findings: 
             fix='keep "*" alone, or remove it',
             code=Code.ORIGIN_ANY,
         )
+    warn_repeated([entry if isinstance(entry, str) else entry.regex for entry in entries], path, findings)
     return found
 
 
@@ -78,6 +82,7 @@ def _exact(text: str, path: KeyPath, found: OriginList, findings: Findings) -> N
         _misspelled(text, path, faults, canonical_origin(text), findings)
         return
     found.exact.append(text)
+    found.exact_at.setdefault(text, path)
     if text.startswith("http://") and not is_local(_host(text)):
         found.insecure.append((path, text))
 
@@ -91,6 +96,8 @@ def _wildcard(text: str, path: KeyPath, found: OriginList, findings: Findings) -
     host = _host(text)
     if text.startswith("http://") and not is_local(host):
         found.insecure.append((path, text))
+    if text.endswith(":*") and is_local(host):
+        found.local_any_port.append((path, text))
     base = host.removeprefix("*.")
     if host != base and base == public_suffix(base):
         found.below_suffix.append((path, text, base))
@@ -103,7 +110,7 @@ def _wildcard(text: str, path: KeyPath, found: OriginList, findings: Findings) -
                 path,
                 f"{text} lets in whoever registers a name on {suffix} that begins alike.",
                 fix=f"end the label in something that is yours, as in https://app-*-team.{suffix}",
-                code=Code.ORIGIN_PUBLIC_SUFFIX,
+                code=Code.ORIGIN_SHARED_SUFFIX,
             )
 
 
@@ -181,6 +188,14 @@ def judge_origins(found: OriginList, rule: MergedRule, findings: Findings) -> No
             why="any site could then read answers made with the visitor's cookies.",
             fix="list the origins you trust, or remove allow_credentials",
             code=Code.ORIGIN_ANY,
+        )
+    for path, text in found.local_any_port if credentials else ():
+        findings.warn(
+            path,
+            f"{text} may use credentials, whatever the port.",
+            why="every program that serves pages on a visitor's machine can then read with the visitor's cookies.",
+            fix="name the ports, or leave it out of what is deployed",
+            code=Code.ORIGIN_LOCAL_ANY_PORT,
         )
     if found.null_at is not None:
         _judge_null(found.null_at, rule, findings, credentials=credentials)

@@ -18,7 +18,7 @@ COMMAND_LINE = "command line"
 
 
 class Code(StrEnum):
-    """Which law a configuration broke: the stable names in `--format json`."""
+    """Which law a configuration broke: the stable names in `--format json`. What each means is in `codes`."""
 
     FILE_MISSING = "file_missing"
     FILE_UNREADABLE = "file_unreadable"
@@ -56,8 +56,23 @@ class Code(StrEnum):
     TLS_FILE = "tls_file"
     RULE_UNREACHABLE = "rule_unreachable"
     TEST_FAILED = "test_failed"
+    # Warnings: allowed, and something that the owner should know.
     DANGEROUS = "dangerous"
-    USELESS = "useless"
+    DANGEROUS_UNNEEDED = "dangerous_unneeded"
+    UPSTREAM_UNVERIFIED = "upstream_unverified"
+    TRUSTS_EVERYBODY = "trusts_everybody"
+    WEBSOCKET_UNCHECKED = "websocket_unchecked"
+    ORIGIN_SHARED_SUFFIX = "origin_shared_suffix"
+    ORIGIN_LOCAL_ANY_PORT = "origin_local_any_port"
+    ORIGIN_OWN = "origin_own"
+    REPEATED = "repeated"
+    AUTHORIZATION_NOT_LISTED = "authorization_not_listed"
+    CLIENT_SENDS_RESPONSE_HEADER = "client_sends_response_header"
+    HEADER_NEVER_SENT = "header_never_sent"
+    COOKIES_WITHOUT_CREDENTIALS = "cookies_without_credentials"
+    MAX_AGE_CAPPED = "max_age_capped"
+    PRIVATE_NETWORK_UNUSED = "private_network_unused"
+    SILENCE_UNUSED = "silence_unused"
 
 
 @dataclass(frozen=True, slots=True)

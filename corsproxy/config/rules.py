@@ -27,6 +27,7 @@ from corsproxy.cors.rule import Cookies, Origins, Rule
 
 __all__ = ["read_rules"]
 
+_CHROMIUM_KEEPS = 7200  # seconds; https://source.chromium.org, cors::kMaxTimeout
 _DANGEROUS = {
     "dangerously_allow_null_origin": 'the origin "null" names nobody: any site can have it.',
     "dangerously_allow_insecure_origins": "whoever is on the visitor's network can act as an http:// page.",
@@ -39,12 +40,13 @@ _HOST = re.compile(r"(?!.*[.-]{2,}$)[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-
 
 def read_rules(keys: FileKeys, document: Document, findings: Findings) -> tuple[Rule, ...]:
     """Check all rules; what is returned is only to be used where nothing was refused."""
-    reader = _RuleReader(document, findings)
+    reader = _RuleReader(document, findings, frozenset(keys.public_origins))
     names = _names(keys.rules, findings)
     merged = [
         MergedRule(position, names[position], rule, keys.defaults) for position, rule in enumerate(keys.rules)
     ]
     rules = tuple(reader.rule(rule) for rule in merged)
+    reader.warn_of_dangers()
     for position, takers in shadows(rules):
         if _is_unread(document, merged[position]) or any(
             _is_unread(document, merged[taker]) for taker in takers
@@ -92,7 +94,9 @@ def _names(rules: Sequence[RuleKeys], findings: Findings) -> list[str]:
 class _RuleReader:
     """Reads rules one by one; lists that come from `defaults:` are read once."""
 
-    def __init__(self, document: Document, findings: Findings) -> None:
+    def __init__(self, document: Document, findings: Findings, own: frozenset[str]) -> None:
+        self._own = own
+        self._dangers: dict[tuple[KeyPath, str], bool] = {}  # where a key is on: whether anything needs it
         self._document = document
         self._findings = findings
         self._lists: dict[KeyPath, tuple[OriginList, Origins]] = {}
@@ -100,6 +104,7 @@ class _RuleReader:
     def rule(self, rule: MergedRule) -> Rule:
         findings = self._findings
         credentials = bool(rule.value("allow_credentials"))
+        paths, origins = self._paths(rule), self._origins(rule)
         self._warn(rule)
         read_methods(rule.value("allow_methods"), rule.path("allow_methods"), findings)
         read_request_fields(rule.value("allow_headers"), rule.path("allow_headers"), findings)
@@ -113,9 +118,9 @@ class _RuleReader:
         return Rule(
             name=rule.name,
             place=self._place(rule),
-            paths=self._paths(rule),
+            paths=paths,
             host=self._host(rule),
-            origins=self._origins(rule),
+            origins=origins,
             allow_methods=tuple(dict.fromkeys(rule.value("allow_methods"))),
             allow_headers=tuple(rule.value("allow_headers")),
             expose_headers=tuple(rule.value("expose_headers")),
@@ -135,16 +140,58 @@ class _RuleReader:
         place = self._document.place(self._document.original(rule.place))
         return f"{self._document.file}:{place.line}" if place.line else self._document.file
 
-    def _warn(self, rule: MergedRule) -> None:
-        for key, why in _DANGEROUS.items():
+    def warn_of_dangers(self) -> None:
+        """Warn of each dangerous key that is on, once for all the rules that it holds for."""
+        for (path, key), is_needed in self._dangers.items():
+            if is_needed:
+                self._findings.warn(path, f"{key} is on.", why=_DANGEROUS[key], code=Code.DANGEROUS)
+            else:
+                self._findings.warn(
+                    path,
+                    f"{key} is on, and nothing here needs it.",
+                    why="it would let through what somebody adds later.",
+                    fix="remove it",
+                    code=Code.DANGEROUS_UNNEEDED,
+                )
+
+    def _note_dangers(self, rule: MergedRule) -> None:
+        found, _ = self._lists.get(rule.path("allow_origins"), (OriginList(), None))
+        needs = {
+            "dangerously_allow_null_origin": found.null_at is not None,
+            "dangerously_allow_insecure_origins": bool(found.insecure) and rule.value("allow_credentials"),
+            "dangerously_allow_public_suffix": bool(found.below_suffix),
+        }
+        for key, is_needed in needs.items():
             if rule.value(key):
-                self._findings.warn(rule.path(key), f"{key} is on.", why=why, code=Code.DANGEROUS)
+                at = (rule.path(key), key)
+                self._dangers[at] = self._dangers.get(at, False) or is_needed
+
+    def _warn(self, rule: MergedRule) -> None:
+        self._note_dangers(rule)
+        max_age = rule.value("max_age")
+        if max_age is not None and max_age > _CHROMIUM_KEEPS:
+            self._findings.warn(
+                rule.path("max_age"),
+                "Most browsers keep a preflight's answer for less than this.",
+                why="Chromium keeps it for 2h, Safari for 10m; only Firefox for as long as 24h.",
+                fix="write 2h, or silence this: it does no harm",
+                code=Code.MAX_AGE_CAPPED,
+            )
+        if rule.value("allow_private_network"):
+            self._findings.warn(
+                rule.path("allow_private_network"),
+                "No current browser asks with Access-Control-Request-Private-Network.",
+                why="Local Network Access took its place: a permission that the visitor gives, and no field grants.",
+                fix="remove it, unless an old client needs it",
+                code=Code.PRIVATE_NETWORK_UNUSED,
+            )
         if not rule.value("websocket"):
             self._findings.warn(
                 rule.path("websocket"),
                 "WebSocket handshakes are not checked.",
                 why="browsers make no CORS check for them: any site can open one with the visitor's cookies.",
-                code=Code.DANGEROUS,
+                fix="remove websocket: false, or see to it that the backend checks Origin",
+                code=Code.WEBSOCKET_UNCHECKED,
             )
 
     def _paths(self, rule: MergedRule) -> tuple[str, ...]:
@@ -199,9 +246,19 @@ class _RuleReader:
         if path not in self._lists:
             found = read_origins(entries, path, self._findings)
             self._lists[path] = found, found.origins()
+            self._warn_of_own(found)
         found, origins = self._lists[path]
         judge_origins(found, rule, self._findings)
         return origins
+
+    def _warn_of_own(self, found: OriginList) -> None:
+        for origin in self._own & found.exact_at.keys():
+            self._findings.warn(
+                found.exact_at[origin],
+                f"{origin} is one of public_origins: its requests count as same-origin and get no CORS field.",
+                fix="remove it here; or there, if its pages are not served through this proxy",
+                code=Code.ORIGIN_OWN,
+            )
 
     def _was_unread(self, rule: MergedRule, key: str) -> bool:
         unread = self._document.unread

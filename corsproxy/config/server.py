@@ -149,7 +149,7 @@ class _ServerReader:
                 "The backend's certificate is not checked.",
                 why="whoever is between the proxy and the backend can read and change everything.",
                 fix="give ca: the authority that signed it",
-                code=Code.DANGEROUS,
+                code=Code.UPSTREAM_UNVERIFIED,
             )
         ca = self._file(keys.ca, (*path, "ca")) if keys.ca else ""
         if ca:
@@ -206,7 +206,7 @@ class _ServerReader:
                     f"{text} trusts everybody.",
                     why="any client can then claim another address, scheme and host.",
                     fix="name the networks your proxies are in",
-                    code=Code.DANGEROUS,
+                    code=Code.TRUSTS_EVERYBODY,
                 )
         return tuple(found)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from corsproxy.config.problem import Code, ConfigError, Problem
 
-__all__ = ["CONFIG_VARIABLE", "LARGEST_FILE", "SEARCHED", "Text", "locate", "read"]
+__all__ = ["CONFIG_VARIABLE", "LARGEST_FILE", "SEARCHED", "Text", "locate", "read", "text_of"]
 
 CONFIG_VARIABLE = "CORSPROXY_CONFIG"
 SEARCHED = (Path("config/corsproxy.yaml"), Path("/etc/corsproxy/corsproxy.yaml"))
@@ -71,10 +71,6 @@ def locate(named: str | os.PathLike[str] | None, environ: Mapping[str, str]) -> 
 
 def read(path: Path) -> Text:
     """Read the file; raises ConfigError with the one Problem that stood in the way."""
-
-    def refuse(code: Code, what: str, fix: str, line: int = 0, column: int = 0) -> ConfigError:
-        return ConfigError([Problem(str(path), line, column, "", what, fix=fix, code=code)])
-
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST_FILE + 1)
@@ -84,17 +80,30 @@ def read(path: Path) -> Text:
             number or 0,
             (Code.FILE_UNREADABLE, f"The file cannot be read: {fault}.", "mend that and try again"),
         )
-        raise refuse(code, what, fix) from None
+        raise ConfigError([Problem(str(path), 0, 0, "", what, fix=fix, code=code)]) from None
+    return text_of(str(path), content)
+
+
+def text_of(name: str, content: bytes) -> Text:
+    """Decode what a file holds, one byte more than LARGEST_FILE at most; raises ConfigError as `read` does."""
+
+    def refuse(code: Code, what: str, fix: str, line: int = 0, column: int = 0) -> ConfigError:
+        return ConfigError([Problem(name, line, column, "", what, fix=fix, code=code)])
+
     if len(content) > LARGEST_FILE:
         raise refuse(
             Code.FILE_TOO_LARGE,
             "The file is larger than 8 MiB.",
             "a policy of that size needs patterns, not lists",
         )
-    for mark, name in _MARKS.items():
+    for mark, encoding in _MARKS.items():
         if content.startswith(mark):
             raise refuse(
-                Code.FILE_ENCODING, f"The file is {name}.", "save it as UTF-8 without a byte order mark", 1, 1
+                Code.FILE_ENCODING,
+                f"The file is {encoding}.",
+                "save it as UTF-8 without a byte order mark",
+                1,
+                1,
             )
     try:
         text = content.decode()
@@ -105,4 +114,4 @@ def read(path: Path) -> Text:
         raise refuse(
             Code.FILE_ENCODING, f"The byte {byte} is not UTF-8.", "save the file as UTF-8", line, column
         ) from None
-    return Text(str(path), text, hashlib.sha256(content).hexdigest())
+    return Text(name, text, hashlib.sha256(content).hexdigest())

@@ -51,9 +51,10 @@ def test_warnings() -> None:
     assert (result.exit_code, result.output) == (
         0,
         """\
-c.yaml:4:5  rules[0].websocket  (warning)
+c.yaml:4:5  rules[0].websocket  (warning: websocket_unchecked)
   WebSocket handshakes are not checked.
   Why: browsers make no CORS check for them: any site can open one with the visitor's cookies.
+  Fix: remove websocket: false, or see to it that the backend checks Origin
 
 c.yaml: fine (1 rule, 1 test passed, 1 warning).
 """,
@@ -126,10 +127,10 @@ def test_json_of_warnings() -> None:
         "line": 4,
         "column": 5,
         "path": "rules[0].websocket",
-        "code": "dangerous",
+        "code": "websocket_unchecked",
         "what": "WebSocket handshakes are not checked.",
         "why": "browsers make no CORS check for them: any site can open one with the visitor's cookies.",
-        "fix": "",
+        "fix": "remove websocket: false, or see to it that the backend checks Origin",
     }
     result = run(WARNED, "c.yaml", "--format", "json")
     assert json.loads(result.output) == {
@@ -163,14 +164,16 @@ def test_github() -> None:
     result = run(REFUSED, "c.yaml", "--format", "github")
     assert result.exit_code == 2
     assert result.output == (
-        "::error file=c.yaml,line=4,col=5,title=rules[0].allow_credentials::"
+        "::error file=c.yaml,line=4,col=5,title=rules[0].allow_credentials (origin_any)::"
         'true cannot stand beside allow_origins: ["*"].%0A'
         "Why: any site could then read answers made with the visitor's cookies.%0A"
         "Fix: list the origins you trust, or remove allow_credentials\n"
     )
     result = run(WARNED, "c.yaml", "--format", "github")
     assert result.exit_code == 0
-    assert result.output.startswith("::warning file=c.yaml,line=4,col=5,title=rules[0].websocket::")
+    assert result.output.startswith(
+        "::warning file=c.yaml,line=4,col=5,title=rules[0].websocket (websocket_unchecked)::"
+    )
 
 
 def test_github_of_a_good_file_says_nothing() -> None:
@@ -179,7 +182,7 @@ def test_github_of_a_good_file_says_nothing() -> None:
 
 def test_github_cannot_be_led_astray() -> None:
     problem = Problem("a,b:c.yaml", 0, 0, "", "50%\n::error::forged", code=Code.WRONG_VALUE)
-    assert as_github([problem]) == "::error file=a%2Cb%3Ac.yaml,title=wrong_value::50%25%0A::error::forged"
+    assert as_github([problem]) == "::error file=a%2Cb%3Ac.yaml,title=(wrong_value)::50%25%0A::error::forged"
 
 
 def test_an_unknown_format_is_a_mistake_in_the_call() -> None:
