@@ -152,5 +152,6 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     log: Log = field(default_factory=Log)
     candidate: Candidate | None = None
+    tracing: str = "off"  # off | otel
     warnings: tuple[str, ...] = ()
     generation: int = 1

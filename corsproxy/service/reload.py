@@ -20,8 +20,8 @@ __all__ = ["NEEDS_RESTART", "Adopt", "AdoptError", "Load", "Reload", "adoptable"
 Load = Callable[[], Awaitable[Settings]]
 Adopt = Callable[[Settings], Awaitable[None]]
 
-# Sockets are bound once, before anything starts; so is what listens on them.
-NEEDS_RESTART = ("listen", "workers", "admin")
+# Sockets are bound once, before anything starts; so is what listens on them. A process has one tracing SDK.
+NEEDS_RESTART = ("listen", "workers", "admin", "tracing")
 
 
 class AdoptError(Exception):
