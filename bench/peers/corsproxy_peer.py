@@ -10,11 +10,11 @@ from typing import ClassVar
 from bench import policy
 from bench.peers.peer import ROOT, Command, Place, Takes, first_line
 
-__all__ = ["Corsproxy", "rule"]
+__all__ = ["Corsproxy", "interpreter", "rule"]
 
 
 @functools.cache
-def _interpreter() -> str:
+def interpreter() -> str:
     """Find an interpreter that can run it: this one, or the project's environment."""
     for python in (sys.executable, str(ROOT / ".venv" / "bin" / "python")):
         try:
@@ -56,10 +56,10 @@ class Corsproxy:
     )
 
     def missing(self) -> str:
-        return "" if _interpreter() else "python -m corsproxy does not start here (pip install . or make)"
+        return "" if interpreter() else "python -m corsproxy does not start here (pip install . or make)"
 
     def version(self) -> str:
-        return first_line(_interpreter(), "-m", "corsproxy", "--version").split()[-1]
+        return first_line(interpreter(), "-m", "corsproxy", "--version").split()[-1]
 
     def command(self, place: Place) -> Command:
         config = {
@@ -72,4 +72,4 @@ class Corsproxy:
         }
         # JSON is YAML; so there is no writer to depend on.
         path = place.write("corsproxy.yaml", json.dumps(config, indent=1))
-        return Command([_interpreter(), "-m", "corsproxy", "run", "-c", path])
+        return Command([interpreter(), "-m", "corsproxy", "run", "-c", path])
