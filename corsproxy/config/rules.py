@@ -144,7 +144,8 @@ class _RuleReader:
         """Warn of each dangerous key that is on, once for all the rules that it holds for."""
         for (path, key), is_needed in self._dangers.items():
             if is_needed:
-                self._findings.warn(path, f"{key} is on.", why=_DANGEROUS[key], code=Code.DANGEROUS)
+                fix = "remove it, and what needs it, as soon as you can"
+                self._findings.warn(path, f"{key} is on.", why=_DANGEROUS[key], fix=fix, code=Code.DANGEROUS)
             else:
                 self._findings.warn(
                     path,

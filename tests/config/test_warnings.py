@@ -1,0 +1,258 @@
+"""Every warning: what brings it about, all that is said of it, and how it is silenced."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from corsproxy.config.codes import MEANINGS, SILENCEABLE, WARNINGS, nearest
+from corsproxy.config.load import Loaded, read_settings
+from corsproxy.config.problem import Code, ConfigError
+from corsproxy.config.rulekeys import Defaults
+
+FILE = """\
+upstream: {upstream}
+rules:
+  - path: /**
+    allow_origins: {origins}
+{more}"""
+
+# code: what differs from the file above, the place, the key, and what is said.
+CASES: dict[Code, tuple[dict[str, str], str]] = {
+    Code.DANGEROUS: (
+        {"origins": '["null"]', "more": "    dangerously_allow_null_origin: true\n"},
+        """\
+5:5  rules[0].dangerously_allow_null_origin
+  dangerously_allow_null_origin is on.
+  Why: the origin "null" names nobody: any site can have it.
+  Fix: remove it, and what needs it, as soon as you can""",
+    ),
+    Code.DANGEROUS_UNNEEDED: (
+        {"more": "    dangerously_allow_public_suffix: true\n"},
+        """\
+5:5  rules[0].dangerously_allow_public_suffix
+  dangerously_allow_public_suffix is on, and nothing here needs it.
+  Why: it would let through what somebody adds later.
+  Fix: remove it""",
+    ),
+    Code.UPSTREAM_UNVERIFIED: (
+        {"upstream": '{url: "https://127.0.0.1:5001", tls: {verify: false}}'},
+        """\
+1:49  upstream.tls.verify
+  The backend's certificate is not checked.
+  Why: whoever is between the proxy and the backend can read and change everything.
+  Fix: give ca: the authority that signed it""",
+    ),
+    Code.TRUSTS_EVERYBODY: (
+        {"more": "trusted_proxies: [10.0.0.0/8, '::/0']\n"},
+        """\
+5:31  trusted_proxies[1]
+  ::/0 trusts everybody.
+  Why: any client can then claim another address, scheme and host.
+  Fix: name the networks your proxies are in""",
+    ),
+    Code.WEBSOCKET_UNCHECKED: (
+        {"more": "    websocket: false\n"},
+        """\
+5:5  rules[0].websocket
+  WebSocket handshakes are not checked.
+  Why: browsers make no CORS check for them: any site can open one with the visitor's cookies.
+  Fix: remove websocket: false, or see to it that the backend checks Origin""",
+    ),
+    Code.ORIGIN_SHARED_SUFFIX: (
+        {"origins": "[https://app-*.vercel.app]"},
+        """\
+4:21  rules[0].allow_origins[0]
+  https://app-*.vercel.app lets in whoever registers a name on vercel.app that begins alike.
+  Fix: end the label in something that is yours, as in https://app-*-team.vercel.app""",
+    ),
+    Code.ORIGIN_LOCAL_ANY_PORT: (
+        {"origins": "['http://127.0.0.1:*']", "more": "    allow_credentials: true\n"},
+        """\
+4:21  rules[0].allow_origins[0]
+  http://127.0.0.1:* may use credentials, whatever the port.
+  Why: every program that serves pages on a visitor's machine can then read with the visitor's cookies.
+  Fix: name the ports, or leave it out of what is deployed""",
+    ),
+    Code.ORIGIN_OWN: (
+        {"more": "public_origins: [https://app.example.com]\n"},
+        """\
+4:21  rules[0].allow_origins[0]
+  https://app.example.com is one of public_origins: its requests count as same-origin and get no CORS field.
+  Fix: remove it here; or there, if its pages are not served through this proxy""",
+    ),
+    Code.REPEATED: (
+        {"more": "    allow_headers: [X-Trace, Accept, x-trace]\n"},
+        """\
+5:38  rules[0].allow_headers[2]
+  x-trace stands in this list already.
+  Fix: remove it, or write what was meant""",
+    ),
+    Code.AUTHORIZATION_NOT_LISTED: (
+        {"more": "    allow_headers: ['*']\n"},
+        """\
+5:21  rules[0].allow_headers[0]
+  "*" does not include Authorization, as in the Fetch standard.
+  Fix: name it if pages send tokens: ["*", Authorization]""",
+    ),
+    Code.CLIENT_SENDS_RESPONSE_HEADER: (
+        {"more": "    allow_headers: [Access-Control-Allow-Origin]\n"},
+        """\
+5:21  rules[0].allow_headers[0]
+  Access-Control-Allow-Origin is a field of answers; no request should carry it.
+  Fix: remove it here, and in the page that sends it""",
+    ),
+    Code.HEADER_NEVER_SENT: (
+        {"more": "    allow_headers: [Cookie]\n"},
+        """\
+5:21  rules[0].allow_headers[0]
+  Cookie cannot be set by a page, so none ever asks for it.
+  Fix: for cookies write allow_credentials: true""",
+    ),
+    Code.COOKIES_WITHOUT_CREDENTIALS: (
+        {"more": "    cookies: {same_site: none, secure: true}\n"},
+        """\
+5:5  rules[0].cookies
+  Pages on other origins cannot send these cookies: the rule does not allow credentials.
+  Fix: write allow_credentials: true, or remove cookies""",
+    ),
+    Code.MAX_AGE_CAPPED: (
+        {"more": "    max_age: 7201\n"},
+        """\
+5:5  rules[0].max_age
+  Most browsers keep a preflight's answer for less than this.
+  Why: Chromium keeps it for 2h, Safari for 10m; only Firefox for as long as 24h.
+  Fix: write 2h, or silence this: it does no harm""",
+    ),
+    Code.PRIVATE_NETWORK_UNUSED: (
+        {"more": "    allow_private_network: true\n"},
+        """\
+5:5  rules[0].allow_private_network
+  No current browser asks with Access-Control-Request-Private-Network.
+  Why: Local Network Access took its place: a permission that the visitor gives, and no field grants.
+  Fix: remove it, unless an old client needs it""",
+    ),
+    Code.SILENCE_UNUSED: (
+        {"more": "silence: [repeated]\n"},
+        """\
+5:11  silence[0]
+  repeated does not come up here, so this silences nothing.
+  Fix: remove it""",
+    ),
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+def text(differences: dict[str, str]) -> str:
+    defaults = {"upstream": "http://127.0.0.1:5000", "origins": "[https://app.example.com]", "more": ""}
+    return FILE.format(**{**defaults, **differences})
+
+
+def loaded(folder: Path, content: str) -> Loaded:
+    (folder / "c.yaml").write_text(content)
+    return read_settings(folder / "c.yaml", {})
+
+
+def said(found: Loaded) -> list[str]:
+    return [re.sub(r"^.*?c\.yaml:", "", str(warning)) for warning in found.warnings]
+
+
+@pytest.mark.parametrize("code", CASES)
+def test_all_that_is_said(folder: Path, code: Code) -> None:
+    differences, expected = CASES[code]
+    found = loaded(folder, text(differences))
+    assert said(found) == [expected]
+    assert [warning.code for warning in found.warnings] == [code]
+    (line,) = found.settings.warnings
+    assert line.endswith(f" ({code})")
+    assert "\n" not in line
+
+
+def test_every_warning_has_its_case() -> None:
+    assert set(CASES) == set(WARNINGS)
+
+
+def silenced(content: str, *codes: str) -> str:
+    if "silence: [" in content:
+        return content.replace("silence: [", f"silence: [{', '.join(codes)}, ")
+    return f"{content}silence: [{', '.join(codes)}]\n"
+
+
+@pytest.mark.parametrize("code", SILENCEABLE)
+def test_silenced_by_name(folder: Path, code: Code) -> None:
+    found = loaded(folder, silenced(text(CASES[code][0]), code))
+    assert (found.warnings, found.settings.warnings) == ((), ())
+
+
+@pytest.mark.parametrize("code", sorted(set(WARNINGS) - set(SILENCEABLE)))
+def test_what_is_always_said(folder: Path, code: Code) -> None:
+    with pytest.raises(ConfigError) as refused:
+        loaded(folder, silenced(text(CASES[code][0]), code))
+    (problem,) = refused.value.problems
+    assert problem.path == "silence[0]"
+    assert problem.what == f"{code} cannot be silenced."
+
+
+def test_every_dangerous_key_is_always_said(folder: Path) -> None:
+    """Needed or not: the contract has it in the log at every start."""
+    keys = [key for key in Defaults.model_fields if key.startswith("dangerously_")]
+    more = "".join(f"    {key}: true\n" for key in keys)
+    found = loaded(folder, text({"more": more}))
+    assert len([line for line in found.settings.warnings if "dangerously_" in line]) == len(keys)
+
+
+DEFAULTS = """\
+upstream: http://127.0.0.1:5000
+defaults:
+  dangerously_allow_null_origin: true
+rules:
+  - {path: /a/**, allow_origins: [https://app.example.com]}
+  - {path: /**, allow_origins: [%s]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("origin", "code"),
+    [('"null"', Code.DANGEROUS), ("https://x.example", Code.DANGEROUS_UNNEEDED)],
+)
+def test_a_default_is_needed_where_any_rule_needs_it(folder: Path, origin: str, code: Code) -> None:
+    (warning,) = loaded(folder, DEFAULTS % origin).warnings
+    assert (warning.line, warning.code) == (3, code)
+
+
+@pytest.mark.parametrize(
+    ("name", "what", "fix"),
+    [
+        ("max_age_caped", "There is no warning max_age_caped.", "write max_age_capped"),
+        ("Max-Age-Capped", "There is no warning Max-Age-Capped.", "write max_age_capped"),
+        ("test_failed", "test_failed is no warning: it is refused.", "remove it, and mend what is refused"),
+    ],
+)
+def test_a_name_that_silences_nothing_is_refused(folder: Path, name: str, what: str, fix: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        loaded(folder, silenced(text({}), name))
+    assert [(p.line, p.column, p.path, p.what, p.fix) for p in refused.value.problems] == [
+        (5, 11, "silence[0]", what, fix)
+    ]
+
+
+def test_silenced_twice(folder: Path) -> None:
+    found = loaded(folder, silenced(text({"more": "    max_age: 3h\n"}), "max_age_capped", "max_age_capped"))
+    assert said(found) == [
+        "6:27  silence[1]\n  max_age_capped stands in this list already.\n  Fix: remove it, or write what was meant"
+    ]
+
+
+def test_every_code_has_a_meaning() -> None:
+    assert set(MEANINGS) == set(Code)
+    for meaning in MEANINGS.values():
+        assert meaning.title[-1] not in ".:"
+        assert meaning.help.endswith((".", ":"))
+
+
+def test_a_name_that_is_like_none() -> None:
+    assert nearest("zzzzzz") == f"write one of: {', '.join(WARNINGS)}"
