@@ -180,6 +180,99 @@ def test_github_of_a_good_file_says_nothing() -> None:
     assert run(GOOD, "c.yaml", "--format", "github").output == ""
 
 
+def test_several_files_for_people() -> None:
+    Path("warned.yaml").write_text(WARNED)
+    Path("refused.yaml").write_text(REFUSED)
+    Path("failing.yaml").write_text(FAILING)
+    result = run(GOOD, "c.yaml", "warned.yaml", "failing.yaml", "refused.yaml", "c.yaml")
+    assert result.exit_code == 2
+    blocks = result.output.removesuffix("\n").split("\n\n")
+    assert [block for block in blocks if "\n" not in block] == [
+        "c.yaml: fine (1 rule, 1 test passed).",
+        "warned.yaml: fine (1 rule, 1 test passed, 1 warning).",
+        "failing.yaml: 1 failed test.",
+        "refused.yaml: 1 problem.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("texts", "status"),
+    [((GOOD, WARNED), 0), ((GOOD, FAILING), 1), ((FAILING, REFUSED, GOOD), 2)],
+)
+def test_of_several_the_worst_counts(texts: tuple[str, ...], status: int) -> None:
+    names = [f"{at}.yaml" for at in range(len(texts))]
+    for name, text in zip(names, texts, strict=True):
+        Path(name).write_text(text)
+    for form in ("text", "json", "github", "sarif"):
+        assert run(None, *names, "--format", form).exit_code == status
+
+
+def test_json_of_several_files() -> None:
+    Path("failing.yaml").write_text(FAILING)
+    outcome = json.loads(run(WARNED, "c.yaml", "failing.yaml", "--format", "json").output)
+    alone = [json.loads(run(None, name, "--format", "json").output) for name in ("c.yaml", "failing.yaml")]
+    assert outcome == {"status": 1, "files": alone}
+
+
+def test_github_of_several_files() -> None:
+    Path("failing.yaml").write_text(FAILING)
+    lines = run(WARNED, "c.yaml", "failing.yaml", "--format", "github").output.splitlines()
+    assert [line.partition(",")[0] for line in lines] == [
+        "::warning file=c.yaml",
+        "::error file=failing.yaml",
+    ]
+
+
+def test_standard_input() -> None:
+    result = CliRunner().invoke(check, ["-"], input=WARNED)
+    assert result.exit_code == 0
+    assert result.output.startswith("-:4:5  rules[0].websocket  (warning: websocket_unchecked)\n")
+    assert result.output.endswith("\n-: fine (1 rule, 1 test passed, 1 warning).\n")
+    result = CliRunner().invoke(check, ["-"], input=b"\xff\xfe")
+    assert (result.exit_code, result.output.splitlines()[1]) == (2, "  The file is UTF-16.")
+
+
+def test_strict() -> None:
+    result = run(WARNED, "c.yaml", "--strict")
+    assert result.exit_code == 1
+    assert result.output.endswith("c.yaml: not fine by --strict (1 rule, 1 test passed, 1 warning).\n")
+    assert run(GOOD, "c.yaml", "--strict").exit_code == 0
+    assert run(REFUSED, "c.yaml", "--strict").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "ignored",
+    [
+        ["--ignore", "websocket_unchecked"],
+        ["--ignore", "repeated,websocket_unchecked"],
+        ["--ignore", "repeated", "--ignore", "websocket_unchecked"],
+    ],
+)
+def test_ignored_once(ignored: list[str]) -> None:
+    result = run(WARNED, "c.yaml", "--strict", *ignored)
+    assert (result.exit_code, result.output) == (0, "c.yaml: fine (1 rule, 1 test passed).\n")
+
+
+def test_ignored_is_what_no_file_can_silence() -> None:
+    dangerous = GOOD.replace("/**\n", "/**\n    dangerously_allow_null_origin: true\n")
+    assert run(dangerous, "c.yaml", "--strict").exit_code == 1
+    assert run(dangerous, "c.yaml", "--strict", "--ignore", "dangerous_unneeded").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("max_age_cap", "--ignore: there is no warning max_age_cap. Fix: write max_age_capped"),
+        ("url", "--ignore: url is no warning: it is refused. Fix: mend it."),
+        ("", "--ignore: there is no warning . Fix: write one of: dangerous, "),
+    ],
+)
+def test_a_code_that_ignores_nothing_is_a_mistake_in_the_call(code: str, told: str) -> None:
+    result = CliRunner().invoke(check, ["--ignore", code])
+    assert result.exit_code == 2
+    assert told in result.stderr
+
+
 def test_github_cannot_be_led_astray() -> None:
     problem = Problem("a,b:c.yaml", 0, 0, "", "50%\n::error::forged", code=Code.WRONG_VALUE)
     assert as_github([problem]) == "::error file=a%2Cb%3Ac.yaml,title=(wrong_value)::50%25%0A::error::forged"
