@@ -61,6 +61,7 @@ MEANINGS: Mapping[Code, Meaning] = MappingProxyType(
         Code.ADDRESS: Meaning("This is not an address or network", "Write host:port, unix:/path, or a network such as 10.0.0.0/8."),
         Code.URL: Meaning("This is not the URL of a backend", "Write http://, https:// or unix:, a host that can be looked up, and no path."),
         Code.TLS_FILE: Meaning("A certificate or key cannot be used", "Give PEM files that can be read and belong together."),
+        Code.EXTRA_MISSING: Meaning("A key needs packages that are not installed", "Install the extra that the message names."),
         Code.RULE_UNREACHABLE: Meaning("A rule can never match", "Rules are tried in order, and an earlier one takes everything.", is_security=True),
         Code.TEST_FAILED: Meaning("A test of the policy failed", "Mend the rule, or the test if the rule is right."),
         # -- warned about

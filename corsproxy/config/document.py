@@ -16,7 +16,7 @@ from corsproxy.config.scalar import Guess, resolve
 __all__ = ["Document", "read_document"]
 
 # Where `off` is one of our own words, and no reader of this file can take it for anything else.
-_OFF_IS_A_WORD: frozenset[KeyPath] = frozenset({("admin", "listen"), ("log", "access")})
+_OFF_IS_A_WORD: frozenset[KeyPath] = frozenset({("admin", "listen"), ("log", "access"), ("tracing",)})
 
 
 @dataclass(slots=True)

@@ -152,6 +152,11 @@ class FileKeys(Section):
     timeouts: TimeoutKeys = described("How long each step may take.", default=TimeoutKeys())
     limits: LimitKeys = described("How much is accepted; 0 is no limit.", default=LimitKeys())
     log: LogKeys = described("What is logged.", default=LogKeys())
+    tracing: Literal["off", "otel"] = described(
+        "otel makes an OpenTelemetry span for each request; everything else is set by OTEL_* environment variables. "
+        "Needs the extra: pip install 'corsproxy[otel]'.",
+        default="off",
+    )
     defaults: Defaults = described(
         "Rule keys that hold for every rule which does not write them itself.", default=Defaults()
     )

@@ -136,6 +136,7 @@ def _settings(
         timeouts=server.timeouts,
         limits=server.limits,
         log=server.log,
+        tracing=server.tracing,
     )
 
 

@@ -54,6 +54,7 @@ class Code(StrEnum):
     ADDRESS = "address"
     URL = "url"
     TLS_FILE = "tls_file"
+    EXTRA_MISSING = "extra_missing"
     RULE_UNREACHABLE = "rule_unreachable"
     TEST_FAILED = "test_failed"
     # Warnings: allowed, and something that the owner should know.

@@ -21,6 +21,7 @@ from corsproxy.config.addresses import (
     read_url,
 )
 from corsproxy.config.certificates import authority_fault, pair_fault, reading_fault
+from corsproxy.config.extras import TRACING_NEEDS, missing
 from corsproxy.config.filekeys import FileKeys, UpstreamKeys, UpstreamTlsKeys
 from corsproxy.config.findings import Findings
 from corsproxy.config.problem import Code, KeyPath
@@ -53,6 +54,7 @@ class Server:
     timeouts: Timeouts
     limits: Limits
     log: Log
+    tracing: str
 
 
 def read_server(keys: FileKeys, folder: Path, findings: Findings) -> Server:
@@ -70,6 +72,7 @@ def read_server(keys: FileKeys, folder: Path, findings: Findings) -> Server:
         timeouts=reader.timeouts(keys),
         limits=reader.limits(keys),
         log=Log(level=keys.log.level, format=keys.log.format, access=keys.log.access),
+        tracing=reader.tracing(keys.tracing),
     )
 
 
@@ -244,6 +247,17 @@ class _ServerReader:
             body_bytes=keys.limits.body_bytes,
             connections=keys.limits.connections,
         )
+
+    def tracing(self, written: str) -> str:
+        package = missing(TRACING_NEEDS) if written == "otel" else ""
+        if package:
+            self._findings.refuse(
+                ("tracing",),
+                f"otel needs OpenTelemetry's SDK, and {package} is not installed.",
+                fix="pip install 'corsproxy[otel]', or write off",
+                code=Code.EXTRA_MISSING,
+            )
+        return written
 
     def _positive(self, seconds: float, path: KeyPath) -> None:
         if seconds <= 0:

@@ -47,7 +47,13 @@ def test_every_answer_belongs_to_a_file() -> None:
 def test_every_code_of_a_refusal_is_shown() -> None:
     """What a Code names stands in some file; what only a file system or a child can bring about is tested there."""
     shown = {problem.code for file in FOLDER.glob("*.yaml") for problem in refusal(file).problems}
-    elsewhere = {Code.FILE_MISSING, Code.FILE_UNREADABLE, Code.FILE_TOO_LARGE, Code.LOADER_FAILED}
+    elsewhere = {
+        Code.FILE_MISSING,
+        Code.FILE_UNREADABLE,
+        Code.FILE_TOO_LARGE,
+        Code.LOADER_FAILED,
+        Code.EXTRA_MISSING,
+    }
     assert set(Code) - shown == elsewhere | set(WARNINGS)
 
 
