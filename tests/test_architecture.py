@@ -25,8 +25,9 @@ FLOORS = {
     for name, floor in re.findall(r"^    (\w+) +(\d)  \S", corsproxy.__doc__ or "", re.MULTILINE)
 }
 PURE = ("cors", "http1")
-# The imports on one floor: commands drive the demo and the service, the admin pages show what was counted.
-SIDEWAYS = {("cli", "demo"), ("cli", "service"), ("admin", "observe")}
+# The imports on one floor: commands drive the demo and the service, the admin pages show what was counted, and answer
+# what is pasted there.
+SIDEWAYS = {("cli", "demo"), ("cli", "service"), ("admin", "bridges"), ("admin", "observe")}
 # What a pure module may import: language and arithmetic, nothing that reads a clock, a file or a socket, or logs.
 PURE_IMPORTS = {
     "base64", "binascii", "bisect", "collections", "collections.abc", "dataclasses", "enum", "functools", "hashlib",
@@ -196,6 +197,7 @@ def test_pure_floors_neither_print_nor_open() -> None:
 
 # Who beside `proxy` may import what touches sockets or loops, and for what.
 WIRE_EXCEPTIONS = {
+    "bridges": {"ssl", "socket"},  # the probe is a client of its own
     "cli": {"asyncio", "uvloop", "socket"},  # starts the loop; the demo looks for free ports
     "admin": {"asyncio", "socket"},  # aiohttp.web's own listener
     "demo": {"asyncio", "socket", "ssl"},
@@ -310,11 +312,27 @@ def test_every_floor_has_tests(floor: str) -> None:
 
 
 # What the serving process must not carry: each costs megabytes, and configuration is loaded in a child.
-HEAVY = ("pydantic", "pydantic_core", "yaml", "publicsuffixlist", "flask", "jsonschema", "playwright")
+HEAVY = (
+    "pydantic",
+    "pydantic_core",
+    "yaml",
+    "publicsuffixlist",
+    "flask",
+    "jinja2",
+    "jsonschema",
+    "playwright",
+)
+
+# What writes the admin page, in a process of its own.
+DESK = "corsproxy.admin.page."
 
 
 def test_what_run_serves_with_is_light() -> None:
-    serving = sorted(m.name for m in modules() if m.folder in {"proxy", "observe", "admin", "cors", "http1"})
+    serving = sorted(
+        m.name
+        for m in modules()
+        if m.folder in {"proxy", "observe", "admin", "cors", "http1"} and not m.name.startswith(DESK)
+    )
     code = (
         "import importlib, json, sys\n"
         f"for name in {serving!r} + ['corsproxy.cli.main', 'corsproxy.cli.run']: importlib.import_module(name)\n"
@@ -325,4 +343,11 @@ def test_what_run_serves_with_is_light() -> None:
     loaded = {name.split(".")[0] for name in json.loads(done.stdout)}
     complain(
         [f"Importing what `corsproxy run` serves with imports {name}." for name in HEAVY if name in loaded]
+    )
+    complain(
+        [
+            f"Only the desk's own process imports {name}."
+            for name in json.loads(done.stdout)
+            if name.startswith(DESK)
+        ]
     )

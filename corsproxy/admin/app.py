@@ -1,4 +1,4 @@
-"""The admin pages: /livez, /readyz, /metrics, /status.
+"""The admin pages: /livez, /readyz, /metrics, /status, and the page at /.
 
 Laws: GET and HEAD only; answers are never cached, never sniffed and carry no CORS field, ever: no page
 on the web has business here. What a page takes long to make is made off the event loop, which also
@@ -11,14 +11,16 @@ from collections.abc import Callable
 
 from aiohttp import web
 
+from corsproxy.admin.desk import Desk
 from corsproxy.admin.fleet import Fleet
+from corsproxy.admin.front import FrontPage
 from corsproxy.admin.hosts import guard
 from corsproxy.admin.metrics import Families, expose
 from corsproxy.admin.problems import catch
 from corsproxy.admin.status import status
 from corsproxy.admin.upstream_check import UpstreamCheck
 from corsproxy.config.settings import Admin
-from corsproxy.observe.counters import merge
+from corsproxy.observe.counters import Snapshot, merge
 from corsproxy.proxy.record import Observer
 
 __all__ = ["build"]
@@ -27,9 +29,13 @@ _FIELDS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Se
 
 
 def build(
-    fleet: Fleet, admin: Admin, observer: Observer, clock: Callable[[], float] = time.time
+    fleet: Fleet,
+    admin: Admin,
+    observer: Observer,
+    clock: Callable[[], float] = time.time,
+    desk: Desk | None = None,
 ) -> web.Application:
-    """Return the application over `fleet`."""
+    """Return the application over `fleet`; `desk` writes the page."""
     pages = _Pages(fleet, clock)
     app = web.Application(middlewares=[catch(observer), guard(admin.hosts)])
     app.on_response_prepare.append(_add_fields)
@@ -41,6 +47,7 @@ def build(
             web.get("/status", pages.status),
         ]
     )
+    FrontPage(pages.facts, lambda: fleet.settings, observer, desk).add_to(app)
     return app
 
 
@@ -76,8 +83,17 @@ class _Pages:
         return web.Response(body=body, headers={"Content-Type": content_type, "Vary": "Accept"})
 
     async def status(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._status(merge(await self._fleet.snapshots())))
+
+    async def facts(self) -> dict[str, object]:
+        """Collect what the page shows."""
         total = merge(await self._fleet.snapshots())
+        return {
+            "status": self._status(total),
+            "decisions": {},
+            "totals": [[at.kind, at.reason, at.report, count] for at, count in total.decisions.items()],
+        }
+
+    def _status(self, total: Snapshot) -> dict[str, object]:
         fleet = self._fleet
-        return web.json_response(
-            status(total, fleet.facts(), fleet.settings, is_draining=fleet.is_draining, now=self._clock())
-        )
+        return status(total, fleet.facts(), fleet.settings, is_draining=fleet.is_draining, now=self._clock())

@@ -1,0 +1,1 @@
+"""What writes the page, in a process of its own: `admin.desk` starts it, and nothing that serves imports it."""
