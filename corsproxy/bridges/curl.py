@@ -4,12 +4,15 @@ Laws: nothing is run and no file is read. Quoting is that of a POSIX shell with 
 where carets stand before the quotes. An option that is not known is passed over, with its value if curl gives it one.
 """
 
+import base64
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from urllib.parse import quote_plus
 
 from corsproxy.bridges.recorded import BadPaste, Question, question_of
 
-__all__ = ["read_curl", "words_of"]
+__all__ = ["Command", "read_command", "read_curl", "words_of"]
 
 # curl(1): options with a value that say nothing of the request's head.
 _VALUED = frozenset(
@@ -94,26 +97,44 @@ _POSIX = re.compile(
 _WINDOWS = re.compile(r'"((?:[^"\\]|\\.|"")*)"|([^\s"]+)|(\s+)', re.DOTALL)
 
 
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command read: the question in it, and what it would send. `unread`: why the body is not known."""
+
+    question: Question
+    fields: tuple[tuple[str, str], ...]
+    body: bytes | None = None
+    cookie: str | None = None
+    unread: str = ""
+
+
 def read_curl(text: str) -> Question:
-    """Read a command. Raises BadPaste."""
+    """Read a command as a question. Raises BadPaste."""
+    return read_command(text).question
+
+
+def read_command(text: str) -> Command:
+    """Read a command, and what it would send. Raises BadPaste."""
     words = words_of(text)
     if not words or words[0].rpartition("/")[2].removesuffix(".exe") != "curl":
         raise BadPaste("This is not a command for curl: paste it from the word curl on.")
-    command = _Command()
+    reading = _Reading()
     arguments = iter(words[1:])
     for word in arguments:
-        command.take(word, arguments)
-    return command.question()
+        reading.take(word, arguments)
+    return reading.command()
 
 
-class _Command:
+class _Reading:
     """What the options come to."""
 
     def __init__(self) -> None:
         self._url = ""
         self._method = ""
         self._fields: list[tuple[str, str]] = []
-        self._has_data = self._is_get = self._is_head = self._has_cookies = False
+        self._pieces: list[str] = []
+        self._cookie = self._unread = ""
+        self._is_form = self._is_get = self._is_head = self._has_cookies = False
 
     def take(self, word: str, rest: Iterator[str]) -> None:
         if not word.startswith("-") or word == "-":
@@ -128,31 +149,62 @@ class _Command:
                 raise BadPaste(f"The command ends after {option}: paste all of it.")
         value = value or ""
         if is_field:
-            name, colon, content = value.partition(":")
-            if colon and (content.strip() or name.lower() != "cookie"):
-                self._fields.append((name, content))
+            self._take_field(value)
         elif option in {"-X", "--request"}:
             self._method = value
         elif option == "--url":
             self._url = value
         elif option in {"-b", "--cookie"}:
             self._has_cookies = True
+            self._cookie = value if "=" in value else self._cookie  # else a file
         elif option in {"-u", "--user"}:
-            self._fields.append(("Authorization", "Basic"))
+            self._fields.append(("Authorization", f"Basic {base64.b64encode(value.encode()).decode()}"))
         elif option in _NAMED:
             self._fields.append((_NAMED[option], value))
         elif option in _DATA:
-            self._has_data = True
-            self._fields += [("Content-Type", "application/json")] if option == "--json" else []
+            self._take_data(option, value)
         self._is_get |= option in {"-G", "--get"}
         self._is_head |= option in {"-I", "--head"}
 
-    def question(self) -> Question:
+    def _take_field(self, value: str) -> None:
+        name, colon, content = value.partition(":")
+        if name.lower() == "cookie":
+            self._cookie = content.strip()
+        if colon and (content.strip() or name.lower() != "cookie"):
+            self._fields.append((name, content))
+
+    def _take_data(self, option: str, value: str) -> None:
+        self._is_form |= option != "--json"
+        if option == "--json":
+            self._fields += [("Content-Type", "application/json"), ("Accept", "application/json")]
+        name, mark, content = re.fullmatch(r"([^=@]*)([=@]?)(.*)", value, re.DOTALL).groups()  # type: ignore[union-attr]
+        is_file = value.startswith("@") if option != "--data-urlencode" else mark == "@"
+        if option in {"-F", "--form", "--form-string"}:
+            self._unread = f"{option} is a form, which is not put together here"
+        elif is_file and option != "--data-raw":
+            self._unread = f"{option} {value} is a file, which is not read here"
+        elif option == "--data-urlencode":
+            content = quote_plus(content if mark else name)
+            self._pieces.append(f"{name}={content}" if mark and name else content)
+        else:
+            self._pieces.append(value)
+
+    def command(self) -> Command:
         if not self._url:
             raise BadPaste("The command names no address.")
-        method = "POST" if self._has_data and not self._is_get else "HEAD" if self._is_head else "GET"
         url = self._url if "://" in self._url else f"http://{self._url}"
-        return question_of(self._method or method, url, self._fields, has_cookies=self._has_cookies)
+        has_body = bool(self._pieces or self._unread) and not self._is_get
+        data = "&".join(self._pieces)
+        if self._is_get and data:
+            url += f"{'&' if '?' in url else '?'}{data}"
+        method = self._method or ("POST" if has_body else "HEAD" if self._is_head else "GET")
+        fields = list(self._fields)
+        question = question_of(method, url, fields, has_cookies=self._has_cookies)
+        if has_body and self._is_form and not any(name.lower() == "content-type" for name, _ in fields):
+            fields.append(("Content-Type", "application/x-www-form-urlencoded"))
+        stripped = tuple((name.strip(), value.strip()) for name, value in fields)
+        body = data.encode() if has_body and not self._unread else None
+        return Command(question, stripped, body, self._cookie or None, self._unread)
 
 
 _OWN_VALUE = frozenset({"-X", "--request", "--url", "-b", "--cookie", "-u", "--user"})

@@ -23,12 +23,13 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "run": "corsproxy.cli.run",
         "check": "corsproxy.cli.check",
         "explain": "corsproxy.cli.explain",
+        "probe": "corsproxy.cli.probe",
         "schema": "corsproxy.cli.schema",
         "demo": "corsproxy.cli.demo",
     }
 )
 # Commands that the documentation speaks of and this version does not have: named, never pretended.
-COMING = ("probe", "import")
+COMING = ("import",)
 
 
 class Commands(click.Group):

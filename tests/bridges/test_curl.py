@@ -111,8 +111,8 @@ PREFLIGHT = """curl -XOPTIONS -H 'Origin: https://app.example.com' -H 'Access-Co
         (
             "$ curl -G -d a=1 https://h/ -u me:secret",
             Question(
-                BrowserRequest(origin=None, host="h", headers=("Authorization",)),
-                "https://h/",
+                BrowserRequest(origin=None, host="h", path="/?a=1", headers=("Authorization",)),
+                "https://h/?a=1",
             ),
         ),
         (
