@@ -27,7 +27,7 @@ from corsproxy.observe.spans import Spans
 from corsproxy.observe.stdlib import Events
 from corsproxy.observe.tracing import Tracing
 
-__all__ = ["Complaints", "open_otel"]
+__all__ = ["Complaints", "exporters", "open_otel"]
 
 _CLOSES_WITHIN = 3.0  # below the seconds that a supervisor gives a worker after its drain
 _REPEATED_AFTER = 60.0
@@ -50,10 +50,10 @@ def open_otel(events: Events) -> Tracing:
         from opentelemetry.propagate import get_global_textmap  # noqa: PLC0415
     except ValueError as fault:
         raise ValueError(
-            f"OTEL_PROPAGATORS: {fault} Fix: install the package that has it, such as opentelemetry-propagator-b3."
+            f"OTEL_PROPAGATORS: {fault} Fix: install the package that has it, such as opentelemetry-propagator-jaeger."
         ) from fault
     provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)
-    for exporter in _exporters():
+    for exporter in exporters():
         try:
             provider.add_span_processor(BatchSpanProcessor(exporter))
         except ValueError as fault:
@@ -166,7 +166,8 @@ def _check_sampler() -> None:
         )
 
 
-def _exporters() -> Iterator[SpanExporter]:
+def exporters() -> Iterator[SpanExporter]:
+    """Make what OTEL_TRACES_EXPORTER names; raises ValueError for one that cannot be had."""
     names = os.environ.get("OTEL_TRACES_EXPORTER") or "otlp"
     for name in names.split(","):
         match name.strip().lower():

@@ -43,7 +43,9 @@ class Spans:
         # Baggage is the application's: re-encoding it could only change it.
         self._names = frozenset(name.lower().encode() for name in propagator.fields if name != "baggage")
         names = b"|".join(map(re.escape, sorted(self._names)))
-        self._find = re.compile(rb"\n(?:%b):" % names if names else rb"(?!)", re.IGNORECASE).search
+        pattern = rb"(%b):" % names if names else rb"(?!)"
+        self._find = re.compile(rb"\n" + pattern, re.IGNORECASE).search
+        self._match = re.compile(pattern, re.IGNORECASE).match
 
     def begin(self, head: RequestHead, forwarding: Forwarding, decision: Decision) -> "ExchangeSpan":
         """Begin when a head was read and decided on."""
@@ -64,10 +66,9 @@ class Spans:
         """Return the trace fields of a request; what may stand once and stands twice is not believed."""
         found: dict[str, list[str]] = {}
         for line in lines[1:-2]:
-            name, _, value = line.partition(b":")
-            name = name.lower()
-            if name in self._names:
-                found.setdefault(name.decode(), []).append(value.strip(b" \t").decode("latin-1"))
+            if named := self._match(line):
+                value = line[named.end() :].strip(b" \t").decode("latin-1")
+                found.setdefault(named[1].lower().decode(), []).append(value)
         return {
             name: values if len(values) == 1 or name == "tracestate" else [] for name, values in found.items()
         }
@@ -81,7 +82,11 @@ class Spans:
             replaced -= {b"tracestate"}
             written.pop("tracestate", None)
         if is_told:
-            lines[1:-2] = [line for line in lines[1:-2] if line.partition(b":")[0].lower() not in replaced]
+            lines[1:-2] = [
+                line
+                for line in lines[1:-2]
+                if (named := self._match(line)) is None or named[1].lower() not in replaced
+            ]
         lines[-2:-2] = [f"{name}: {value}".encode("latin-1") for name, value in written.items()]
 
 
