@@ -22,6 +22,7 @@ MAX_LENGTH = 2**63 - 1
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(;[\t\x20-\x7e\x80-\xff]*)?")
 _TRAILER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*")
 _LINE_LIMIT = 4096
+_LINES_AT_ONCE = 1024  # of one-byte chunks that is a millisecond's work
 
 _SIZE, _CONTENT, _CONTENT_END, _TRAILERS, _DONE = range(5)
 
@@ -62,11 +63,15 @@ class ChunkedReader:
         self.is_done = False
 
     def feed(self, data: bytes) -> tuple[list[bytes], int]:
-        """Read `data`; return pieces to forward and how many bytes of it belong to this body."""
+        """Read `data`; return pieces to forward and how many bytes of it belong to this body.
+
+        Where there are very many small chunks it stops early, not done: the rest is to be fed in another turn.
+        """
         content: list[bytes] = []
         held = self._line
         at, end = 0, len(data)
-        while at < end and not self.is_done:
+        lines = _LINES_AT_ONCE
+        while at < end and lines and not self.is_done:
             if self._state == _CONTENT:
                 take = min(self._left, end - at)
                 if self._decode:
@@ -77,6 +82,7 @@ class ChunkedReader:
                     self._state = _CONTENT_END
             else:
                 at = self._read_line(data, at, len(held))
+                lines -= 1
         if self._decode:
             return content, at
         return self._still_chunked(held, data if at == end else data[:at]), at

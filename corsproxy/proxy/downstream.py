@@ -1,7 +1,8 @@
 """One client's connection: heads and bodies in wire order, one exchange at a time.
 
 Laws: pipelined requests are answered in order, each once; nothing is read after a request that closes;
-what waits is bounded, and a client that does not read is not read either. What a request comes to is
+what waits is bounded, and a client that does not read is not read either; so is what one client gets
+done in one turn of the event loop (tests/proxy/test_fairness). What a request comes to is
 `exchange`'s; how heads are judged is `http1`'s.
 HOT: measured by `bench` GET and preflight.
 """
@@ -30,6 +31,7 @@ __all__ = ["ClientConnection"]
 _PIPELINE_LIMIT = 64 * 1024  # bytes read ahead of the request that is being served
 _LINGER_BYTES = 4 * 1024 * 1024  # of an upload that nobody wants, read so that the answer is not lost
 _LINGER_SECONDS = 5.0
+_HEADS_A_TURN = 8  # of one connection, before others get their turn
 _FORGET_SECONDS = 5.0  # an idle connection costs little
 # While draining, an idle connection may carry one more request that is already on its way.
 _DRAIN_IDLE_SECONDS = 1.0
@@ -64,6 +66,7 @@ class ClientConnection(asyncio.Protocol):
         self.is_write_paused = False
         self._held_by_upstream = False
         self._held_by_buffer = False
+        self._held_by_turn = False
 
     @property
     def is_leaving(self) -> bool:
@@ -104,10 +107,14 @@ class ClientConnection(asyncio.Protocol):
             data = self._take_body(data)
             if not data:
                 return
+            if self._left:
+                self._buffer = data
+                self._yield_turn()
+                return
         self._buffer = self._buffer + data if self._buffer else data
         if self.exchange is None:
             self._advance()
-        if len(self._buffer) > _PIPELINE_LIMIT:
+        if len(self._buffer) > _PIPELINE_LIMIT and not self._held_by_turn:
             self._bound_buffer()
 
     def eof_received(self) -> bool:
@@ -155,10 +162,15 @@ class ClientConnection(asyncio.Protocol):
 
     def _advance(self) -> None:
         """Serve what is in the buffer, one request after the other."""
-        if self._is_advancing:
+        if self._is_advancing or self._held_by_turn:
             return
         self._is_advancing = True
+        turn = _HEADS_A_TURN
         while self._buffer and self.exchange is None and not self._is_ending and not self.is_write_paused:
+            if not turn:
+                self._yield_turn()
+                break
+            turn -= 1
             if not self._next_head():
                 break
         self._is_advancing = False
@@ -221,6 +233,8 @@ class ClientConnection(asyncio.Protocol):
         if self._left and self._buffer and self.exchange is exchange:
             data, self._buffer = self._buffer, b""
             self._buffer = self._take_body(data)
+            if self._left and self._buffer and not self._is_ending:
+                self._yield_turn()
 
     def _refuse_head(self, raw: bytes, why: Fault) -> None:
         """Answer a head that cannot be read; grant as far as origin and path can still be told."""
@@ -285,10 +299,24 @@ class ClientConnection(asyncio.Protocol):
             self._held_by_buffer = hold
             self._hold()
 
+    def _yield_turn(self) -> None:
+        """Leave what is in the buffer for the next turn of the loop, and read no more until then."""
+        self._held_by_turn = True
+        self._hold()
+        asyncio.get_running_loop().call_soon(self._take_turn)
+
+    def _take_turn(self) -> None:
+        self._held_by_turn = False
+        if self._is_ending or self.transport.is_closing():
+            return
+        self._hold()
+        data, self._buffer = self._buffer, b""
+        self.data_received(data)
+
     def _hold(self) -> None:
         if self.transport.is_closing():
             return
-        if self._held_by_buffer or self._held_by_upstream:
+        if self._held_by_buffer or self._held_by_upstream or self._held_by_turn:
             self.transport.pause_reading()
         else:
             self.moved = self.engine.now
@@ -318,8 +346,8 @@ class ClientConnection(asyncio.Protocol):
             # Closing with unread bytes resets the connection, and the answer is lost with it.
             self._lingers_since = self.engine.now
             self._buffer = b""
-            if self._held_by_buffer or self._held_by_upstream:
-                self._held_by_buffer = self._held_by_upstream = False
+            if self._held_by_buffer or self._held_by_upstream or self._held_by_turn:
+                self._held_by_buffer = self._held_by_upstream = self._held_by_turn = False
                 self._hold()
             self.transport.write_eof()
         else:

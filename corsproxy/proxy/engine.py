@@ -33,6 +33,8 @@ _BUSY = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\nConnection: close\r\n\r\n"
 )
 
+_SWEPT_A_TURN = 250
+
 
 class Engine:
     """Serves one set of listeners until it is drained."""
@@ -228,8 +230,7 @@ class Engine:
         self._ticker = loop.call_later(self._period, self._tick)
         self.now = now = loop.time()
         self.date = formatdate(usegmt=True).encode()
-        for client in tuple(self.clients):
-            client.sweep(now)
+        self._sweep(tuple(self.clients))
         idle = self.timeouts.tunnel_idle
         for tunnel in tuple(self.tunnels):
             if now - tunnel.moved > idle:
@@ -239,6 +240,14 @@ class Engine:
         for pool in self._retired:
             pool.sweep(now, wait)
         self._retired = [pool for pool in self._retired if pool.active or pool.queued]
+
+    def _sweep(self, clients: Sequence[ClientConnection], at: int = 0) -> None:
+        """Look after some clients now, and after the others in the next turns: all of them may be due an answer."""
+        until = at + _SWEPT_A_TURN
+        for client in clients[at:until]:
+            client.sweep(self.now)
+        if until < len(clients):
+            asyncio.get_running_loop().call_soon(self._sweep, clients, until)
 
 
 def _candidate(settings: Settings) -> Policy | None:

@@ -39,7 +39,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.idle_since = 0.0
         self.is_reused = False
         self.has_spoken = False  # a byte of the current response has come
-        self._held = b""  # an unfinished head
+        self._held = b""  # an unfinished head, or chunks that were too many for one turn of the loop
         self._left = 0  # of a counted body; CHUNKED; UNTIL_CLOSE
         self._in_body = False
         self._chunks: ChunkedReader | None = None
@@ -102,6 +102,8 @@ class UpstreamConnection(asyncio.Protocol):
             return
         try:
             if self._in_body:
+                if self._held:
+                    data, self._held = self._held + data, b""
                 exchange.moved = exchange.client.engine.now
                 exchange.relay(self._take_body(data, exchange))
                 if not self._in_body:
@@ -232,7 +234,21 @@ class UpstreamConnection(asyncio.Protocol):
         if chunks.is_done:
             self._in_body = False
             self._keep = self._keep and used == len(data)
+        elif used < len(data):
+            self._held = data[used:]
+            self.transport.pause_reading()
+            asyncio.get_running_loop().call_soon(self._take_turn)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _take_turn(self) -> None:
+        """Go on with the chunks that were left over."""
+        exchange = self.exchange
+        if exchange is None or self.transport.is_closing():
+            return
+        if not exchange.client.is_write_paused:
+            self.transport.resume_reading()
+        if self._held:
+            self.data_received(b"")
 
     def _over(self, exchange: "Exchange") -> None:
         """End a response that was read whole."""

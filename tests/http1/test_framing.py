@@ -14,12 +14,12 @@ def feed_all(reader: ChunkedReader, pieces: list[bytes]) -> tuple[bytes, bytes]:
     """Return what was passed on, and what was left over after the end."""
     out, rest = b"", b""
     for piece in pieces:
-        if reader.is_done:
-            rest += piece
-            continue
-        got, used = reader.feed(piece)
-        out += b"".join(got)
-        rest += piece[used:]
+        left = piece
+        while left and not reader.is_done:
+            got, used = reader.feed(left)
+            out += b"".join(got)
+            left = left[used:]
+        rest += left
     return out, rest
 
 
@@ -61,6 +61,24 @@ def test_nothing_is_whole_before_its_end(body: tuple[bytes, bytes, bytes]) -> No
         reader = ChunkedReader(BadRequest, decode=True)
         reader.feed(text[:cut])
         assert not reader.is_done
+
+
+@pytest.mark.parametrize("decode", [True, False])
+@pytest.mark.parametrize("cut", [1, 3, 6, 7])
+def test_very_many_small_chunks_are_read_in_several_turns(cut: int, *, decode: bool) -> None:
+    """Also where a turn ends behind a line that was held back, or that is not forwarded."""
+    text = b"1\r\nx\r\n1;a\r\nx\r\n" * 5_000 + b"0\r\nA: b\r\n\r\n"
+    whole = b"x" * 10_000 if decode else b"1\r\nx\r\n" * 10_000 + b"0\r\n\r\n"
+    reader = ChunkedReader(BadRequest, decode=decode)
+    out, used = reader.feed(text[:cut])
+    got, text = b"".join(out), text[used:]
+    turns = 0
+    while text:
+        assert not reader.is_done
+        out, used = reader.feed(text)
+        got, text = got + b"".join(out), text[used:]
+        turns += 1
+    assert (reader.is_done, got == whole, turns) == (True, True, 20)
 
 
 BROKEN = {
