@@ -25,6 +25,7 @@ from corsproxy.proxy.record import Observer
 
 __all__ = ["build"]
 
+_SCRAPES_WAIT = 2.0  # seconds for the backend: scrapers give up after ten, with all that there is to know
 _FIELDS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Server": "corsproxy"}
 
 
@@ -65,18 +66,28 @@ class _Pages:
         return web.Response(text="alive\n")
 
     async def readyz(self, _request: web.Request) -> web.Response:
-        if self._fleet.is_draining:
-            return web.Response(status=503, text="not ready: draining\n")
-        if not self._fleet.is_serving:
-            return web.Response(status=503, text="not ready: no worker serves\n")
-        settings = self._fleet.settings
-        endpoint = settings.upstream.endpoint
-        if failure := await self._upstream.failure(endpoint, settings.timeouts.connect):
-            return web.Response(status=503, text=f"not ready: backend {endpoint}: {failure}\n")
+        if why := await self._unready(self._fleet.settings.timeouts.connect):
+            return web.Response(status=503, text=f"not ready: {why}\n")
         return web.Response(text="ready\n")
 
+    async def _unready(self, patience: float) -> str:
+        """Say why no client should be sent here, "" where one may."""
+        if self._fleet.is_draining:
+            return "draining"
+        if not self._fleet.is_serving:
+            return "no worker serves"
+        endpoint = self._fleet.settings.upstream.endpoint
+        failure = await self._upstream.failure(endpoint, patience)
+        return f"backend {endpoint}: {failure}" if failure else ""
+
     async def metrics(self, request: web.Request) -> web.Response:
-        families = Families(merge(await self._fleet.snapshots()), self._fleet.facts())
+        settings = self._fleet.settings
+        unready, snapshots = await asyncio.gather(
+            self._unready(min(settings.timeouts.connect, _SCRAPES_WAIT)), self._fleet.snapshots()
+        )
+        families = Families(
+            merge(snapshots), self._fleet.facts(), sha256=settings.source.sha256, is_ready=not unready
+        )
         accept = ",".join(request.headers.getall("Accept", []))
         # Thousands of series take tens of milliseconds.
         body, content_type = await asyncio.to_thread(expose, accept, families)

@@ -54,16 +54,24 @@ def expose(accept: str, families: Collector) -> tuple[bytes, str]:
 
 
 class Families(Collector):
-    """All metric families of one scrape; `total` is the sum over all workers."""
+    """All metric families of one scrape; `total` is the sum over all workers, `sha256` the configuration's."""
 
-    def __init__(self, total: Snapshot, facts: Facts) -> None:
+    def __init__(self, total: Snapshot, facts: Facts, *, sha256: str, is_ready: bool) -> None:
         self._total = total
         self._facts = facts
+        self._sha256 = sha256
+        self._is_ready = is_ready
 
     def collect(self) -> Iterator[Metric]:
         """Give the families, ours first."""
         total = self._total
-        yield _build()
+        yield _info("corsproxy_build_info", "The running version, as a label; always 1.", version=__version__)
+        yield GaugeMetricFamily(
+            "corsproxy_ready",
+            "1 where /readyz says ready; 0 while draining, while no worker serves, and where the backend could not"
+            " be connected to within two seconds.",
+            value=int(self._is_ready),
+        )
         yield _decisions(total)
         yield _responses(total)
         yield from _faults(total)
@@ -72,16 +80,19 @@ class Families(Collector):
         yield from _connections(total)
         yield from _traffic(total)
         yield from _config(self._facts)
+        yield _info(
+            "corsproxy_config_info",
+            "SHA-256 of the running configuration's text, as a label; always 1.",
+            sha256=self._sha256,
+        )
         yield from PlatformCollector(registry=None).collect()
         yield from _processes(dict.fromkeys((os.getpid(), *total.pids)))
 
 
-def _build() -> Metric:
-    build = GaugeMetricFamily(
-        "corsproxy_build_info", "The running version, as a label; always 1.", labels=["version"]
-    )
-    build.add_metric([__version__], 1)
-    return build
+def _info(name: str, text: str, **labels: str) -> Metric:
+    family = GaugeMetricFamily(name, text, labels=list(labels))
+    family.add_metric(list(labels.values()), 1)
+    return family
 
 
 def _counter(

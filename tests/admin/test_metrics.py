@@ -1,5 +1,6 @@
 """The metrics page, read back by Prometheus' own parsers."""
 
+import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterable
 
@@ -15,6 +16,7 @@ from corsproxy.admin.app import build
 from corsproxy.admin.fleet import Facts, ReloadOutcome
 from corsproxy.admin.metrics import Families, expose
 from corsproxy.config.problem import Problem
+from corsproxy.config.settings import Endpoint
 from corsproxy.cors.vocabulary import Action, Kind, Reason
 from corsproxy.observe.counters import LATENCY_BOUNDS, DecisionLabels, Snapshot
 from corsproxy.proxy.record import Gauges
@@ -117,6 +119,8 @@ def expected() -> Values:
     }
     return {
         at("corsproxy_build_info", version=__version__): 1,
+        at("corsproxy_ready"): 0,  # nobody listens where the fleet's backend is said to be
+        at("corsproxy_config_info", sha256="ab" * 32): 1,
         **decisions,
         at("corsproxy_responses_total", code="200"): 5,
         at("corsproxy_responses_total", code="403"): 2,
@@ -199,8 +203,28 @@ async def test_every_value_in_the_format_asked_for(
     }
 
 
+def families(total: Snapshot, facts: Facts) -> Families:
+    return Families(total, facts, sha256="ab" * 32, is_ready=True)
+
+
 def families_of(total: Snapshot, facts: Facts) -> Values:
-    return values(Families(total, facts).collect())
+    return values(families(total, facts).collect())
+
+
+async def test_ready_is_what_readyz_says(client: AdminClient, fleet: FakeFleet) -> None:
+    async def ready() -> tuple[int, float]:
+        text = await (await client.get("/metrics")).text()
+        return (await client.get("/readyz")).status, values(read_text(text))[at("corsproxy_ready")]
+
+    assert await ready() == (503, 0)
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    async with server:
+        fleet.upstream = Endpoint("127.0.0.1", server.sockets[0].getsockname()[1])
+        assert await ready() == (200, 1)
+        fleet.is_serving = False
+        assert await ready() == (503, 0)
+        fleet.is_serving, fleet.is_draining = True, True
+        assert await ready() == (503, 0)
 
 
 def test_a_refused_reload_shows() -> None:
@@ -244,7 +268,7 @@ def test_process_metrics_are_the_sum_over_all_processes() -> None:
 
 def test_every_family_says_what_it_is() -> None:
     facts = Facts(started_at=STARTED, loaded_at=STARTED, generation=1)
-    for family in Families(FIRST, facts).collect():
+    for family in families(FIRST, facts).collect():
         assert len(family.documentation) > 15, family.name
         assert family.documentation.endswith(".") or family.name.startswith("python"), family.name
 
@@ -253,7 +277,7 @@ def test_two_scrapes_of_the_same_counts_are_equal() -> None:
     facts = Facts(started_at=STARTED, loaded_at=STARTED, generation=1)
 
     def ours() -> list[bytes]:
-        body, _ = expose("", Families(FIRST, facts))
+        body, _ = expose("", families(FIRST, facts))
         return [line for line in body.splitlines() if b"corsproxy_" in line]
 
     assert ours() == ours()
