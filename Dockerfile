@@ -6,8 +6,10 @@ FROM python:3.13-slim-bookworm AS build
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
 COPY corsproxy corsproxy
+# What else to install: --build-arg EXTRAS=[otel] for `tracing: otel`.
+ARG EXTRAS=""
 RUN python -m venv /opt/corsproxy \
- && /opt/corsproxy/bin/python -m pip install --no-cache-dir --disable-pip-version-check . \
+ && /opt/corsproxy/bin/python -m pip install --no-cache-dir --disable-pip-version-check ".$EXTRAS" \
  && /opt/corsproxy/bin/python -m pip uninstall --yes --quiet pip
 
 FROM python:3.13-slim-bookworm
