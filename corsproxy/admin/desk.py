@@ -99,11 +99,16 @@ class Desk:
             line = b""
         if not line.endswith(b"\n"):
             raise DeskError(f"it ended: {await self._last_words(child)}")
-        answer = json.loads(line)
-        if "html" not in answer:
-            raise DeskError(str(answer.get("fault", "it said nothing")))
+        try:
+            answer = json.loads(line)
+            if "fault" in answer:
+                raise DeskError(answer["fault"])
+            html = str(answer["html"])
+        except (ValueError, TypeError, KeyError):
+            await self._end(kindly=False)
+            raise DeskError("it made no sense") from None
         self._told = settings
-        return str(answer["html"])
+        return html
 
     async def _start(self) -> Process:
         root = str(Path(corsproxy.__file__).parent.parent)

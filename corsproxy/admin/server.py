@@ -18,6 +18,8 @@ __all__ = ["AdminServer"]
 
 # A scrape under way may end; after that connections are closed.
 _FAREWELL = 1.0
+# A form that holds a pasted command is sent as an address.
+_LONGEST_LINE = 64 * 1024
 
 
 class AdminServer:
@@ -31,6 +33,7 @@ class AdminServer:
             logger=_logger(observer),
             keepalive_timeout=75.0,
             shutdown_timeout=_FAREWELL,
+            max_line_size=_LONGEST_LINE,
         )
 
     @property

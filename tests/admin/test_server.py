@@ -34,6 +34,17 @@ async def test_serves_tcp_and_tells_the_port(observer: KeptEvents) -> None:
     assert observer.events == []
 
 
+async def test_an_address_may_hold_a_whole_pasted_command(observer: KeptEvents) -> None:
+    server = AdminServer(application(), bind([Endpoint("127.0.0.1", 0)]), observer)
+    await server.start()
+    (endpoint,) = server.endpoints
+    async with ClientSession() as session:
+        for length, status in ((60_000, 200), (70_000, 400)):
+            async with session.get(f"http://{endpoint}/", params={"paste": "x" * length}) as response:
+                assert response.status == status
+    await server.stop()
+
+
 async def test_serves_a_unix_socket_and_removes_it(observer: KeptEvents, tmp_path: Path) -> None:
     path = tmp_path / "admin.sock"
     server = AdminServer(application(), bind([Endpoint(path=str(path))]), observer)
