@@ -20,6 +20,7 @@ from corsproxy.http1.salvage import salvage
 from corsproxy.proxy.exchange import Exchange
 from corsproxy.proxy.faults import Fault, fault, fault_of_message
 from corsproxy.proxy.forwarded import Client
+from corsproxy.proxy.laggards import untaken
 from corsproxy.proxy.reset import reset
 
 if TYPE_CHECKING:
@@ -401,6 +402,30 @@ class ClientConnection(asyncio.Protocol):
             limit = timeouts.upstream_idle_body if exchange.response_begun else timeouts.upstream_response
             if now - exchange.moved > limit:
                 exchange.failed(fault(Reason.UPSTREAM_TIMEOUT, "the backend was silent for too long"))
+
+    def progress(self) -> int | None:
+        """Return how far it is with what only it holds up, while it has a connection to the backend; else None."""
+        exchange = self.exchange
+        if exchange is None or exchange.upstream is None:
+            return None
+        if self.is_write_paused:
+            waiting = untaken(self.transport.get_extra_info("socket").fileno())
+            return exchange.response_bytes - self.transport.get_write_buffer_size() - waiting
+        if self._left and not self._held_by_upstream and exchange.awaits_body:
+            return exchange.request_bytes
+        return None
+
+    def too_slow(self) -> None:
+        """Give the connection to the backend to somebody who uses it."""
+        exchange = self.exchange
+        if exchange is None:
+            return
+        has_begun = exchange.response_begun
+        what = "took its answer" if has_begun else "sent its body"
+        why = f"the client {what} too slowly while others waited for a connection to the backend"
+        exchange.failed(fault(Reason.CLIENT_TIMEOUT, why))
+        if has_begun:
+            self.transport.abort()
 
     def _sweep_idle(self, now: float) -> None:
         timeouts = self.engine.timeouts

@@ -20,6 +20,7 @@ from corsproxy.cors.policy import Policy
 from corsproxy.proxy.downstream import ClientConnection
 from corsproxy.proxy.forwarded import TrustedProxies
 from corsproxy.proxy.handshakes import Door, TlsListener
+from corsproxy.proxy.laggards import Laggards
 from corsproxy.proxy.listener import Listener, server_context, tls_front
 from corsproxy.proxy.plain import PlainClient
 from corsproxy.proxy.pool import Pool, tls_context
@@ -52,6 +53,7 @@ class Engine:
         self._arriving: WeakSet[ClientConnection] = WeakSet()
         self._shaking: set[asyncio.Protocol] = set()
         self._tls: ssl.SSLContext | None = None  # of the next handshake; None: plain HTTP
+        self._laggards = Laggards()
         self._ticker: asyncio.TimerHandle | None = None
         self._empty = asyncio.Event()
         self._use(settings, Policy.compile(settings.rules, settings.public_origins), _candidate(settings))
@@ -231,6 +233,7 @@ class Engine:
         self.now = now = loop.time()
         self.date = formatdate(usegmt=True).encode()
         self._sweep(tuple(self.clients))
+        self._laggards.look(now, self.clients, is_want=self.pool.is_wanting(now))
         idle = self.timeouts.tunnel_idle
         for tunnel in tuple(self.tunnels):
             if now - tunnel.moved > idle:

@@ -18,6 +18,7 @@ from corsproxy.proxy.faults import NOT_ACCEPTED, Fault, fault, fault_of_dialling
 
 __all__ = ["Pool", "Pooled", "Waiting", "tls_context"]
 
+_WANT = 1.0  # seconds
 _NONE_FREE = fault(Reason.QUEUE_FULL, "no connection to the backend became free in time")
 
 
@@ -174,6 +175,10 @@ class Pool:
     def queued(self) -> int:
         """How many exchanges wait for a connection."""
         return len(self._waiting)
+
+    def is_wanting(self, now: float) -> bool:
+        """Tell whether somebody has waited for a while because all connections are in use."""
+        return bool(self._waiting) and now - self._waiting[0].waiting_since > _WANT and not self._has_room
 
     @property
     def _has_room(self) -> bool:
