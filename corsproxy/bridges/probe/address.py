@@ -29,6 +29,23 @@ __all__ = [
 # What the URL standard leaves as it is in a path and in a query, besides letters and digits.
 _PATH = "!$%&'()*+,-./:;=@[]_|~"
 _QUERY = "!$%&()*+,-./:;=?@[\\]^_`{|}~"
+_ABSOLUTE = re.compile("https?:", re.IGNORECASE)
+# https://wicg.github.io/local-network-access/#ip-address-space-section
+_LOCAL = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "10.0.0.0/8",
+            "100.64.0.0/10",
+            "169.254.0.0/16",
+            "172.16.0.0/12",
+            "192.168.0.0/16",
+            "198.18.0.0/15",
+            "fc00::/7",
+            "fe80::/10",
+        ),
+    )
+)
 _DOT = re.compile(r"\.|%2e", re.IGNORECASE)
 
 
@@ -45,7 +62,7 @@ def read_address(text: str, base: str = "") -> Address:
     """Read an address, relative to `base` where that is given. Raises ValueError with a sentence."""
     text = text.strip().translate({9: None, 10: None, 13: None})
     try:
-        parts = urlsplit(urljoin(base, text) if base else text)
+        parts = urlsplit(text if _ABSOLUTE.match(text) else urljoin(base, text))
     except ValueError:
         raise ValueError(f"{text} is no address.") from None
     if parts.scheme not in {"http", "https"}:
@@ -100,8 +117,9 @@ def space_of(host: str, address: str = "") -> Space:
     if host == "localhost" or host.endswith(".localhost"):
         return Space.LOOPBACK
     ip = _ip(host) or _ip(address)
+    ip = getattr(ip, "ipv4_mapped", None) or ip
     if ip is not None:
-        near = Space.LOCAL if ip.is_private or ip.is_link_local else Space.PUBLIC
+        near = Space.LOCAL if any(ip in network for network in _LOCAL) else Space.PUBLIC
         return Space.LOOPBACK if ip.is_loopback else near
     return Space.LOCAL if host.endswith(".local") else Space.UNKNOWN
 
