@@ -1,5 +1,7 @@
 """The desk: a process beside the service that writes the page, so that what it needs is not in the serving one.
 
+Questions are lines of JSON, and so are answers; a line of pickled Settings comes before what is asked under them.
+
 Laws: it is started for the first view and ended when nobody has looked for a while; there is never more than
 one, and it answers one question at a time. One that does not answer in time, or says nothing sensible, is
 killed, and whoever asked gets a DeskError. It holds no socket and gets no traffic: if it dies, only the page does.
@@ -13,7 +15,7 @@ import pickle
 import subprocess
 import sys
 from asyncio.subprocess import Process
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import corsproxy
@@ -55,8 +57,8 @@ class Desk:
         """The process's id while there is one."""
         return None if self._child is None else self._child.pid
 
-    async def ask(self, question: Mapping[str, object], settings: Settings) -> str:
-        """Have a question answered under `settings`; returns HTML. Raises DeskError."""
+    async def ask(self, question: str, settings: Settings) -> str:
+        """Have a question (an object of JSON) answered under `settings`; returns HTML. Raises DeskError."""
         if self._waiting >= _MOST_WAITING:
             raise DeskError("too many views wait already")
         self._waiting += 1
@@ -84,15 +86,16 @@ class Desk:
             self._stay()
             await self._end(kindly=True)
 
-    async def _exchange(self, question: Mapping[str, object], settings: Settings) -> str:
+    async def _exchange(self, question: str, settings: Settings) -> str:
         child = self._child or await self._start()
         if child.stdin is None or child.stdout is None:
             raise DeskError("it has no pipes")  # never: both were asked for
-        news: dict[str, object] = {}
-        if self._told is not settings:
-            news["settings"] = base64.b64encode(pickle.dumps(settings)).decode()
         try:
-            child.stdin.write(json.dumps({**question, **news}).encode() + b"\n")
+            if self._told is not settings:
+                news = {"settings": base64.b64encode(pickle.dumps(settings)).decode()}
+                child.stdin.write(json.dumps(news).encode() + b"\n")
+                self._told = settings
+            child.stdin.write(question.encode() + b"\n")
             await child.stdin.drain()
             line = await child.stdout.readline()
         except (ConnectionError, ValueError):  # it is gone, or the line is longer than any page
@@ -107,7 +110,6 @@ class Desk:
         except (ValueError, TypeError, KeyError):
             await self._end(kindly=False)
             raise DeskError("it made no sense") from None
-        self._told = settings
         return html
 
     async def _start(self) -> Process:

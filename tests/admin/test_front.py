@@ -1,5 +1,6 @@
 """The page over real HTTP: its fields, who may ask, what is asked of the desk, and what stands in for it."""
 
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -27,9 +28,9 @@ class FakeDesk(Desk):
         self.asked: list[dict[str, Any]] = []
         self.closed = 0
 
-    async def ask(self, question: Any, settings: Settings) -> str:
+    async def ask(self, question: str, settings: Settings) -> str:
         assert settings.source.path == "config/corsproxy.yaml"
-        self.asked.append(question)
+        self.asked.append(json.loads(question))
         if self.fails:
             raise DeskError(self.fails)
         return self.says

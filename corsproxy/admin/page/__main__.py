@@ -22,8 +22,12 @@ def _main() -> None:
     writer = Writer(os.environ)
     for line in sys.stdin.buffer:
         signal.alarm(_LONGEST)
+        told = json.loads(line)
+        if "settings" in told:
+            writer.adopt(told["settings"])
+            continue
         try:
-            answer = {"html": writer.write(json.loads(line))}
+            answer = {"html": writer.write(told)}
         except Exception as fault:  # noqa: BLE001 -- the desk outlives whatever a question does wrong
             answer = {"fault": f"{type(fault).__name__}: {fault}"}
         answer_to.write(json.dumps(answer).encode() + b"\n")

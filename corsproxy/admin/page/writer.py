@@ -51,9 +51,19 @@ class Writer:
         limits = {"times": ENOUGH, "clients": ENOUGH_CLIENTS, "seconds": int(ENOUGH_SECONDS)}
         self._templates.globals["enough"] = limits
 
+    def adopt(self, pickled: str) -> None:
+        """Take the settings that are in force from now on."""
+        settings = pickle.loads(base64.b64decode(pickled))  # noqa: S301 -- from the process that started us
+        if not isinstance(settings, Settings):
+            raise TypeError("these are no settings")
+        self._applied = Applied(settings, self._environ)
+
     def write(self, question: Mapping[str, Any]) -> str:
         """Write the whole page, or the part of it that changes."""
-        applied = self._adopt(question)
+        if self._applied is None:
+            raise RuntimeError("no settings were told")
+        applied = self._applied
+        applied.look()
         view = self._view(question, applied)
         if question["what"] == "live":
             return self._templates.get_template("live.html").render(view)
@@ -61,17 +71,6 @@ class Writer:
         return self._templates.get_template("page.html").render(
             view, form=form, **self._answer(form, applied)
         )
-
-    def _adopt(self, question: Mapping[str, Any]) -> Applied:
-        if pickled := question.get("settings"):
-            settings = pickle.loads(base64.b64decode(pickled))  # noqa: S301 -- from the process that started us
-            if not isinstance(settings, Settings):
-                raise TypeError("these are no settings")
-            self._applied = Applied(settings, self._environ)
-        if self._applied is None:
-            raise RuntimeError("no settings were told")
-        self._applied.look()
-        return self._applied
 
     def _view(self, question: Mapping[str, Any], applied: Applied) -> dict[str, object]:
         ledger = Ledger.of(question["decisions"])

@@ -1,0 +1,55 @@
+"""How numbers, times and reasons are said."""
+
+import pytest
+
+from corsproxy.admin.page.words import (
+    TITLES,
+    ago,
+    clock,
+    cookie_fix,
+    cookie_why,
+    counted,
+    iso,
+    moment,
+    span,
+    title,
+)
+from corsproxy.cors.cookies import CookieFault
+from corsproxy.cors.vocabulary import Reason
+from tests.admin.page.ledgers import NOW
+
+
+def test_every_reason_has_a_title() -> None:
+    assert set(TITLES) == set(Reason)
+    assert title("a_reason_of_tomorrow") == "a reason of tomorrow"
+
+
+def test_every_cookie_fault_has_its_words_and_its_key() -> None:
+    for fault in CookieFault:
+        assert cookie_why(fault).endswith(".")
+        assert cookie_fix(fault).startswith("cookies: {")
+    assert (cookie_why("too_large"), cookie_fix("too_large")) == ("too large", "")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (-5, "just now"),
+        (1.9, "just now"),
+        (2, "2 seconds ago"),
+        (60, "1 minute ago"),
+        (7199, "1 hour ago"),
+        (86400 * 400, "400 days ago"),
+    ],
+)
+def test_how_long_ago(seconds: float, said: str) -> None:
+    assert ago(NOW - seconds, NOW) == said
+    assert ago(0, NOW) == "never"
+
+
+def test_numbers_and_times() -> None:
+    assert (counted(1, "request"), counted(12345, "request")) == ("1 request", "12,345 requests")
+    assert (span(0.4), span(59.9)) == ("less than a second", "59 seconds")
+    assert (iso(NOW), clock(NOW)) == ("2026-01-02T04:04:05Z", "2026-01-02 04:04:05 UTC")
+    assert (iso(1e300), iso(float("nan"))) == ("1970-01-01T00:00:00Z",) * 2
+    assert (moment("2026-01-02T04:04:05.000Z"), moment("yesterday")) == (NOW, 0.0)
