@@ -93,7 +93,10 @@ class Client:
             async with self._session.request(
                 sent.method,
                 URL(sent.url, encoded=True),
-                headers=list(sent.fields),
+                headers=[
+                    ("Connection", "keep-alive"),
+                    *sent.fields,
+                ],  # as browsers say; we close all the same
                 data=sent.body,
                 allow_redirects=False,
             ) as response:
@@ -120,9 +123,10 @@ class Client:
         url = URL(sent.url, encoded=True)
         host, port = url.host or "", url.port
         if isinstance(failure, aiohttp.ConnectionTimeoutError):
+            handshake = ", or did not finish the TLS handshake," if url.scheme == "https" else ""
             return Failure(
                 FailureKind.TIMEOUT,
-                f"{host} did not accept a connection on port {port} within {self._timeout:g} s.",
+                f"{host} did not accept a connection on port {port}{handshake} within {self._timeout:g} s.",
                 "A firewall often drops silently: is the port open from here? --timeout waits longer.",
             )
         if isinstance(failure, TimeoutError):
