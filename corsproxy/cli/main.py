@@ -7,6 +7,7 @@ call or in the configuration; what else a status means is each command's own.
 
 import difflib
 import importlib
+import keyword
 import os
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -17,19 +18,20 @@ from corsproxy import __version__
 
 __all__ = ["COMING", "COMMANDS", "main"]
 
-# Name -> module; the click.Command in it bears the same name. In the order of the help text.
+# Name -> module; the click.Command in it bears the same name, with a _ where Python has that word. In the order of the help text.
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
         "run": "corsproxy.cli.run",
         "check": "corsproxy.cli.check",
         "explain": "corsproxy.cli.explain",
         "probe": "corsproxy.cli.probe",
+        "import": "corsproxy.cli.import_",
         "schema": "corsproxy.cli.schema",
         "demo": "corsproxy.cli.demo",
     }
 )
-# Commands that the documentation speaks of and this version does not have: named, never pretended.
-COMING = ("import",)
+# Commands that the documentation speaks of and this version does not have: named, never pretended. None is left.
+COMING: tuple[str, ...] = ()
 
 
 class Commands(click.Group):
@@ -44,9 +46,10 @@ class Commands(click.Group):
         module = COMMANDS.get(cmd_name)
         if module is None:
             return None
-        command = getattr(importlib.import_module(module), cmd_name)
+        name = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        command = getattr(importlib.import_module(module), name)
         if not isinstance(command, click.Command):
-            raise TypeError(f"{module}.{cmd_name} is not a click.Command")
+            raise TypeError(f"{module}.{name} is not a click.Command")
         return command
 
     def resolve_command(

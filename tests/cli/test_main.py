@@ -34,7 +34,7 @@ def test_version_is_one_line() -> None:
 def test_help_names_the_commands_in_the_order_one_meets_them(flag: str) -> None:
     status, out, err = invoke(flag)
     listed = [line.split()[0] for line in out.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()]
-    assert (status, listed, err) == (0, ["run", "check", "explain", "probe", "schema", "demo"], "")
+    assert (status, listed, err) == (0, ["run", "check", "explain", "probe", "import", "schema", "demo"], "")
     assert out.startswith("Usage: corsproxy [OPTIONS] COMMAND [ARGS]...\n")
 
 
@@ -46,20 +46,13 @@ def test_every_command_explains_itself(name: str) -> None:
     assert len(out.splitlines()) > 4
 
 
-@pytest.mark.parametrize("name", ["import"])
-def test_a_command_of_a_later_version_is_named_as_such_and_not_listed(name: str) -> None:
-    message = f"`{name}` is not available in corsproxy {__version__}. This version has: run, check, explain, probe, schema, demo."
-    assert invoke(name, "--origin", "https://a.example") == (2, "", usage_error(message))
-    assert f"  {name}" not in invoke("--help")[1]
-
-
 @pytest.mark.parametrize(
     ("typed", "message"),
     [
         ("chekc", "There is no command `chekc`. Did you mean `check`?"),
         ("Run", "There is no command `Run`. Did you mean `run`?"),
-        ("serve", "There is no command `serve`. This version has: run, check, explain, probe, schema, demo."),
-        ("", "There is no command ``. This version has: run, check, explain, probe, schema, demo."),
+        ("serve", "There is no command `serve`. This version has: run, check, explain, probe, import, schema, demo."),
+        ("", "There is no command ``. This version has: run, check, explain, probe, import, schema, demo."),
     ],
 )
 def test_an_unknown_command_gets_the_nearest_or_all(typed: str, message: str) -> None:

@@ -1,0 +1,271 @@
+"""The whole way from a path to YAML: read, follow, draft, write, prove.
+
+Laws: what is returned loads. A project that calls Flask-CORS nowhere is an error, not an empty file. Of several apps one is
+written, and the others are named.
+"""
+
+import ast
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from corsproxy.bridges.flask import proving
+from corsproxy.bridges.flask.document import as_yaml
+from corsproxy.bridges.flask.environment import Environment
+from corsproxy.bridges.flask.expressions import TooMuch, said
+from corsproxy.bridges.flask.findings import Code, Finding, Findings, Place
+from corsproxy.bridges.flask.framework import Project
+from corsproxy.bridges.flask.objects import App, Option
+from corsproxy.bridges.flask.rules import Draft, draft_rules
+from corsproxy.bridges.flask.sources import NothingToRead, Sources
+from corsproxy.bridges.flask.values import Function, Located, Scope
+
+__all__ = ["Imported", "NothingFound", "NothingToRead", "import_flask"]
+
+_CALLS = frozenset(
+    {"CORS", "cross_origin", "init_app", "Flask", "register_blueprint", "route", "add_url_rule", "Blueprint"}
+)
+_APP_NAMES = frozenset({"app", "application", "flask_app", "server"})
+
+
+class NothingFound(Exception):  # noqa: N818 -- named for what it is
+    """No CORS was found; `findings` say what could not be read."""
+
+    def __init__(self, path: Path, findings: Sequence[Finding]) -> None:
+        self.path = path
+        self.findings = tuple(findings)
+        super().__init__(path, self.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What came out: the YAML, the report, and how many rules there are."""
+
+    text: str
+    findings: tuple[Finding, ...]
+    rules: int
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether everything was carried over."""
+        return not any(finding.is_loss for finding in self.findings)
+
+
+def import_flask(path: Path, environ: Mapping[str, str], *, upstream: str) -> Imported:
+    """Read a project. Raises NothingToRead and NothingFound; ConfigError for an upstream that is none."""
+    findings = Findings()
+    sources = Sources(path, findings)
+    project = Project(sources, Environment(environ, sources, findings), findings)
+    trees = _follow(project, sources, findings)
+    mentioned = frozenset(_mentioned(trees))
+    app = _choose(project, findings)
+    if app is None:
+        raise NothingFound(path, list(findings))
+    drafts = draft_rules(app, project.blueprints, mentioned, proving.problems_with, findings)
+    for decoration in project.decorations:
+        what = "This @cross_origin is on something whose URL was not found."
+        findings.add(Code.UNREGISTERED, decoration.place, what, fix="write a rule for its path")
+    _report_defaults(project, findings)
+    _report_by_hand(trees, sources, findings)
+    if not drafts:
+        raise NothingFound(path, list(findings))
+    return _written(path, upstream, drafts, findings)
+
+
+def _written(path: Path, upstream: str, drafts: Sequence[Draft], findings: Findings) -> Imported:
+    title = f"From {path.name or path.resolve().name}, by `corsproxy import flask`, as Flask-CORS 6 decides. First `corsproxy check` it, then `run` it."
+    told = tuple(findings)
+    loaded = proving.load_text(as_yaml(title, upstream, drafts, told, ()))
+    cases = list(proving.cases_for(drafts, loaded))
+    text = as_yaml(title, upstream, drafts, told, cases)
+    proving.load_text(text)
+    return Imported(text, told, len(drafts))
+
+
+# -- following a project
+
+
+def _follow(project: Project, sources: Sources, findings: Findings) -> dict[Path, ast.Module]:
+    """Follow every file, then the functions that nothing in it calls: those that make apps first."""
+    try:
+        for path in sources.start:
+            project.module(path)
+        trees = {path: tree for path in sources.start if (tree := sources.tree(path)) is not None}
+        for makes_app in (True, False):
+            for path, tree in trees.items():
+                for node in tree.body:
+                    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                        _follow_function(project, path, node, makes_app=makes_app)
+    except (TooMuch, RecursionError):
+        what = "The project computes more than is followed here: what comes later was not read."
+        findings.add(
+            Code.UNREAD,
+            Place(sources.shown(sources.root)),
+            what,
+            fix="name the file with the Flask app in it",
+        )
+        trees = {path: tree for path in sources.start if (tree := sources.tree(path)) is not None}
+    return trees
+
+
+def _follow_function(
+    project: Project, path: Path, node: ast.FunctionDef | ast.AsyncFunctionDef, *, makes_app: bool
+) -> None:
+    called = set(_called(node))
+    if node in project.followed or not called & _CALLS or makes_app is not ("Flask" in called):
+        return
+    module = project.module(path)
+    function = module.scope.names.get(node.name) if module else None
+    if module is None or not isinstance(function, Function):
+        return
+    keywords: dict[str, object] = {}
+    names = [arg.arg for arg in (*node.args.posonlyargs, *node.args.args)]
+    if project.apps and (taken := _APP_NAMES.intersection(names)):
+        keywords = dict.fromkeys(taken, project.apps[-1])
+    before = sum(len(app.applied) for app in project.apps)
+    project.run(function, [], keywords, node, Scope(module.scope.file))
+    if keywords and sum(len(app.applied) for app in project.apps) > before:
+        what = f"{node.name}() is called by nothing that was read: taken as called with the app."
+        project.findings.add(Code.UNREGISTERED, Place(module.scope.file, node.lineno), what)
+
+
+def _called(node: ast.AST) -> Iterator[str]:
+    for below in ast.walk(node):
+        if isinstance(below, ast.Call):
+            func = below.func
+            yield (
+                func.attr
+                if isinstance(func, ast.Attribute)
+                else func.id
+                if isinstance(func, ast.Name)
+                else ""
+            )
+
+
+def _mentioned(trees: Mapping[Path, ast.Module]) -> Iterator[str]:
+    """Yield every name of a setting of Flask-CORS that the sources have."""
+    for tree in trees.values():
+        for node in ast.walk(tree):
+            text = (
+                node.id if isinstance(node, ast.Name)
+                else node.value if isinstance(node, ast.Constant)
+                else node.arg if isinstance(node, ast.keyword) else None
+            )  # fmt: skip
+            if isinstance(text, str) and text.startswith("CORS_"):
+                yield text
+
+
+# -- which app
+
+
+def _choose(project: Project, findings: Findings) -> App | None:
+    """Take the app that CORS is on, and name the others."""
+    loose = [
+        bp for bp in project.blueprints if bp.applied or any(r.decorations or r.by_method for r in bp.routes)
+    ]
+    concerned = [app for app in project.apps if app.applied or _is_decorated(app, loose)]
+    if not concerned:
+        if not loose:
+            return None
+        return project.apps[-1] if project.apps else App(loose[0].place)
+    chosen = max(concerned, key=lambda app: (len(app.applied), len(app.routes) + len(app.mounts), app.made))
+    for app in concerned:
+        if app is chosen:
+            continue
+        if app.place != chosen.place:
+            what = f"There is a second app with CORS here; the rules are those of the app at {chosen.place}."
+            findings.add(
+                Code.SEVERAL_APPS, app.place, what, fix="import its file by itself, for a proxy of its own"
+            )
+        elif _settings(app) != _settings(chosen):
+            what = (
+                "This app is made several times, with different CORS settings; those of the last are written."
+            )
+            findings.add(
+                Code.SEVERAL_APPS, app.place, what, fix="name the file that makes the app you deploy"
+            )
+    return chosen
+
+
+def _is_decorated(app: App, loose: Sequence[object]) -> bool:
+    return any(route.decorations or route.by_method for route in app.routes) or any(
+        mount.blueprint in loose for mount in app.mounts
+    )
+
+
+def _settings(app: App) -> list[object]:
+    def shown(options: Mapping[str, Option]) -> list[tuple[str, str]]:
+        return sorted(
+            (key, repr(option.value))
+            for key, option in options.items()
+            if key.startswith("CORS_") or key.islower()
+        )
+
+    return [(applied.place, shown(applied.options), shown(applied.config)) for applied in app.applied]
+
+
+# -- what else is told
+
+
+def _report_defaults(project: Project, findings: Findings) -> None:
+    """Name what was taken from the environment of this call, or is a default because the environment lacks it."""
+    for place in _places(project):
+        if place in project.defaulted:
+            what = f"{project.defaulted[place]} is not set here: the default in the source was taken."
+            findings.add(
+                Code.ENVIRONMENT,
+                place,
+                what,
+                fix="import with the environment of the deployment, or with its .env",
+            )
+        elif place.file.startswith("environment "):
+            what = "This was taken from the environment of this call."
+            findings.add(Code.ENVIRONMENT, place, what)
+
+
+def _places(project: Project) -> Iterator[Place]:
+    """Yield the places of every value that was used."""
+    options: list[Option] = []
+    for router in (*project.apps, *project.blueprints):
+        for applied in router.applied:
+            options += [*applied.options.values()]
+            options += [option for key, option in applied.config.items() if key.startswith("CORS_")]
+        for route in router.routes:
+            options += [o for each in route.decorations for o in each.options.values()]
+    for option in options:
+        yield option.place
+        yield from _inside(option.value)
+
+
+def _inside(value: object) -> Iterator[Place]:
+    if isinstance(value, Located):
+        yield value.place
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _inside(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _inside(item)
+
+
+_BY_HAND = re.compile(r"access-control-allow-origin", re.IGNORECASE)
+
+
+def _report_by_hand(trees: Mapping[Path, ast.Module], sources: Sources, findings: Findings) -> None:
+    """Name the lines that set CORS fields without Flask-CORS."""
+    for path, tree in trees.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Assign):
+                keys = [target.slice for target in node.targets if isinstance(target, ast.Subscript)]
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
+                keys = [node.args[0]] if node.func.attr in {"add", "set", "setdefault", "add_header"} else []
+            else:
+                continue
+            if any(
+                isinstance(k, ast.Constant) and isinstance(k.value, str) and _BY_HAND.fullmatch(k.value)
+                for k in keys
+            ):
+                what = f"{said(node)} sets the field by hand, and is not part of Flask-CORS: the proxy removes it."
+                fix = "add what it allows to the rules"
+                findings.add(Code.BY_HAND, Place(sources.shown(path), node.lineno), what, fix=fix)

@@ -1,0 +1,405 @@
+"""Which policy is for which path, as rules in their order.
+
+Laws: as Flask-CORS decides: a decorated view's own options; else CORS on its blueprints, the innermost first; else CORS on the app, the last
+call first; within a call the first resource that takes the path. Routes for which the app's rules would say something else get
+rules of their own in front, the most literal first, so that the first rule that matches here is the one that counted there.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from corsproxy.bridges.flask.findings import Code, Findings
+from corsproxy.bridges.flask.objects import App, Applied, Blueprint, Option
+from corsproxy.bridges.flask.options import effective, report_unheard, resources_of
+from corsproxy.bridges.flask.origins import Judge
+from corsproxy.bridges.flask.paths import Resource, resource, takes
+from corsproxy.bridges.flask.policies import Policy, make_policy
+from corsproxy.bridges.flask.serving import Served, prefixes, serve
+from corsproxy.bridges.flask.values import Unknown
+from corsproxy.config.reach import shadows
+from corsproxy.cors.rule import Rule
+
+__all__ = ["Draft", "draft_rules"]
+
+_SAFELISTED = ("GET", "POST")
+
+
+@dataclass(slots=True)
+class Draft:
+    """A rule to be written: paths with their comments, and the policy; None lets nobody in."""
+
+    paths: dict[str, str]
+    policy: Policy | None
+    name: str = ""
+    missing: list[str] = field(default_factory=list)
+
+
+def draft_rules(
+    app: App, blueprints: list[Blueprint], mentioned: frozenset[str], judge: Judge, findings: Findings
+) -> list[Draft]:
+    """Draft all rules of an app."""
+    return _Drafter(app, blueprints, mentioned, judge, findings).draft()
+
+
+class _Drafter:
+    def __init__(
+        self,
+        app: App,
+        blueprints: list[Blueprint],
+        mentioned: frozenset[str],
+        judge: Judge,
+        findings: Findings,
+    ) -> None:
+        self._app = app
+        self._mentioned = mentioned
+        self._judge = judge
+        self._findings = findings
+        self._served = serve(app, blueprints, findings)
+        self._urls = [each.url for each in self._served]
+        self._resources: dict[Applied, list[tuple[Resource, Policy]]] = {}
+        self._unions: dict[tuple[Policy, ...], Policy] = {}
+        self._decorated: dict[tuple[object, ...], Policy] = {}
+
+    def draft(self) -> list[Draft]:
+        wide = self._wide()
+        special = self._special(wide)
+        drafts = [*special, *wide]
+        drafts = self._reachable(drafts)
+        self._check_safelisted(drafts)
+        _give_names(drafts)
+        return drafts
+
+    # -- CORS on apps and blueprints
+
+    def _applied(self, applied: Applied) -> list[tuple[Resource, Policy]]:
+        """Return the resources of one call with their policies, in Flask-CORS's order."""
+        if applied not in self._resources:
+            report_unheard(applied.options, applied.config, self._findings)
+            option = effective(applied.options, applied.config, self._mentioned)["resources"]
+            pairs = resources_of(option)
+            if pairs is None:
+                why = option.value.why if isinstance(option.value, Unknown) else "None"
+                what = (
+                    f"The resources are {why}: not known without running the app. The rule is for every path."
+                )
+                self._findings.add(Code.PATH, option.place, what, fix="write the paths, and the origins")
+                unknown = Option(
+                    Unknown(f"for resources that are {why}", option.place), option.place, option.said
+                )
+                pairs = [("/*", {"origins": unknown})]
+            self._resources[applied] = [self._resource(applied, pattern, own) for pattern, own in pairs]
+        return self._resources[applied]
+
+    def _resource(self, applied: Applied, pattern: object, own: dict[str, Option]) -> tuple[Resource, Policy]:
+        found = resource(pattern, self._urls)
+        option = effective(applied.options, applied.config, self._mentioned)["resources"]
+        if found.fault:
+            instead = (
+                f"Only its known routes are written: {', '.join(found.globs)}."
+                if found.globs
+                else "It is left out."
+            )
+            what = (
+                f"The resource {found.shown!r} cannot be written as a path pattern: {found.fault}. {instead}"
+            )
+            self._findings.add(Code.PATH, option.place, what, fix="add the paths to the rule")
+        elif found.is_rewritten:
+            what = f"The resource {found.shown!r} is written {', '.join(found.globs)}: the same for every route that was found."
+            why = (
+                "it is a regular expression, and takes whatever begins so."
+                if found.shown.endswith("*")
+                else ""
+            )
+            self._findings.add(Code.PATH_REWRITTEN, option.place, what, why=why)
+        own_unheard = {key: value for key, value in own.items() if key != "**"}
+        report_unheard(own_unheard, {}, self._findings)
+        policy = make_policy(
+            effective(applied.options, applied.config, self._mentioned, own),
+            applied.place,
+            applied.said,
+            conditions=applied.conditions,
+            preflights=True,
+            judge=self._judge,
+            findings=self._findings,
+        )
+        return found, policy
+
+    def _governing(self, path: str, below: Sequence[Blueprint]) -> Policy | None:
+        """Return the policy for a path outside decorated views."""
+        layers = [each for blueprint in below for each in reversed(blueprint.applied)]
+        layers += list(reversed(self._app.applied))
+        found: list[Policy] = []
+        for applied in layers:
+            policy = next((policy for one, policy in self._applied(applied) if one.test(path)), None)
+            if policy is not None:
+                found.append(policy)
+        return self._union(tuple(found)) if found else None
+
+    def _union(self, policies: tuple[Policy, ...]) -> Policy:
+        """Let what the first does not name fall through to the others, as it does where several CORS answer."""
+        if policies not in self._unions:
+            result = policies[0]
+            for other in policies[1:]:
+                have = {entry.text for entry in result.origins.entries}
+                more = [entry for entry in other.origins.entries if entry.text not in have]
+                if "*" in have or not more:
+                    continue
+                if result.grants() == other.grants() and all(entry.text != "*" for entry in more):
+                    result = result.with_origins(other)
+                    continue
+                named = ", ".join(entry.text for entry in more)
+                self._findings.add(
+                    Code.FALL_THROUGH,
+                    other.place,
+                    f"{named} of {other.said} got through where {result.said} ({result.place}) answers, too: not any more.",
+                    why="the first rule that matches decides, and the two differ in more than origins.",
+                    fix="add them to that rule, if they are to have what it grants",
+                )
+            self._unions[policies] = result
+        return self._unions[policies]
+
+    def _wide(self) -> list[Draft]:
+        """Return the rules of CORS on the app."""
+        drafts: list[Draft] = []
+        for applied in reversed(self._app.applied):
+            option = effective(applied.options, applied.config, self._mentioned)["resources"]
+            comment = (
+                f"{option.place} {option.said}".strip()
+                if option.place.file
+                else f"{applied.place} {applied.said}"
+            )
+            for found, own in self._applied(applied):
+                for glob in found.globs:
+                    policy = self._governing(_sample(glob), ()) or own
+                    shown = f"{comment.partition('=')[0]} {found.shown!r}" if option.place.file else comment
+                    if (drafts and drafts[-1].policy is policy) or (
+                        drafts and _same(drafts[-1].policy, policy)
+                    ):
+                        drafts[-1].paths.setdefault(glob, shown)
+                    else:
+                        drafts.append(Draft({glob: shown}, policy))
+        return drafts
+
+    # -- single views
+
+    def _special(self, wide: Sequence[Draft]) -> list[Draft]:
+        """Return rules for the routes of which the wide rules would say something else."""
+        due = self._due()
+        entries: dict[str, tuple[Policy | None, str]] = {}
+        is_settled = False
+        while not is_settled:
+            is_settled = True
+            for glob, (policy, comment, samples) in due.items():
+                if glob in entries:
+                    continue
+                ahead = [
+                    other
+                    for other in entries
+                    if other != glob and any(takes([other], path) for path in samples)
+                ]
+                given = {_policy_at(wide, path) for path in samples}
+                if ahead or any(not _same(policy, one) for one in given):
+                    entries[glob] = policy, comment
+                    is_settled = False
+        entries = self._with_prefixes(entries, due)
+        drafts: list[Draft] = []
+        for glob in sorted(entries, key=_rank):
+            policy, comment = entries[glob]
+            home = next((draft for draft in drafts if _same(draft.policy, policy)), None)
+            later = drafts[drafts.index(home) + 1 :] if home else []
+            if home is not None and not any(
+                _overlap(glob, other) for draft in later for other in draft.paths
+            ):
+                home.paths[glob] = comment
+            else:
+                drafts.append(Draft({glob: comment}, policy))
+        return drafts
+
+    def _due(self) -> dict[str, tuple[Policy | None, str, tuple[str, ...]]]:
+        """Return, for the pattern of every route, the policy that is due, where it comes from, and sample paths."""
+        by_glob: dict[str, list[Served]] = {}
+        for each in self._served:
+            by_glob.setdefault(each.url.glob, []).append(each)
+        due: dict[str, tuple[Policy | None, str, tuple[str, ...]]] = {}
+        for glob, here in by_glob.items():
+            found = [(each, self._policy_of(each)) for each in here]
+            policy = next((policy for _, policy in found if policy is not None), None)
+            others = [each for each, other in found if not _same(other, policy)]
+            if others and policy is not None:
+                self._report_mixed(glob, policy, others)
+            first = next((each for each, one in found if one is policy), here[0])
+            if any(self._is_decorated(each) for each in here) and policy is not None:
+                methods = {
+                    method for each, one in found if _same(one, policy) for method in each.route.methods
+                }
+                policy = policy.limited(
+                    frozenset(methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set()))
+                )
+                comment = f"{policy.place} {policy.said}"
+            else:
+                comment = f"{first.route.place} {first.route.said}"
+            due[glob] = policy, comment, tuple(path for each in here for path in each.url.samples)
+        return due
+
+    def _report_mixed(self, glob: str, policy: Policy, others: Sequence[Served]) -> None:
+        for each in others:
+            what = f"{glob} has views with different CORS; that of {policy.said} ({policy.place}) is written for all of them."
+            why = f"{', '.join(each.route.methods)} had another, and a rule is for a path, not for a method."
+            self._findings.add(
+                Code.POLICIES_DIFFER, each.route.place, what, why=why, fix="look whether that may be"
+            )
+
+    def _is_decorated(self, served: Served) -> bool:
+        return bool(served.route.decorations or served.route.by_method)
+
+    def _policy_of(self, served: Served) -> Policy | None:
+        route = served.route
+        if route.decorations:
+            first = route.decorations[0]
+            written = first.options.get("automatic_options")
+            preflights = written is None or written.value is not False
+            key: tuple[object, ...] = (first, preflights)
+        elif route.by_method:
+            first, preflights = route.by_method[0][1], False
+            key = (first, False)
+            rest = [method for method in route.methods if method not in {verb for verb, _ in route.by_method}]
+            if rest:
+                what = f"{', '.join(rest)} of {served.url.rule} has no @cross_origin, and other methods have: one rule is for all."
+                self._findings.add(Code.POLICIES_DIFFER, route.place, what, fix="look whether that may be")
+        else:
+            return self._governing(served.url.samples[0], served.below)
+        if key not in self._decorated:
+            report_unheard(first.options, {}, self._findings)
+            shown = ", ".join(option.said for option in first.options.values())
+            self._decorated[key] = make_policy(
+                effective(first.options, self._app.config.entries, self._mentioned),
+                first.place,
+                f"@cross_origin({shown})" if len(shown) < 60 else "@cross_origin(…)",
+                conditions=route.conditions,
+                preflights=preflights,
+                judge=self._judge,
+                findings=self._findings,
+            )
+        return self._decorated[key]
+
+    def _with_prefixes(
+        self,
+        entries: dict[str, tuple[Policy | None, str]],
+        due: dict[str, tuple[Policy | None, str, tuple[str, ...]]],
+    ) -> dict[str, tuple[Policy | None, str]]:
+        """Write the routes of a blueprint with CORS as its prefix, where nothing else is below that."""
+        carriers = {blueprint for each in self._served for blueprint in each.below if blueprint.applied}
+        for blueprint in sorted(carriers, key=lambda each: each.place):
+            for prefix in sorted(prefixes(self._app, blueprint)):
+                glob = f"{prefix.rstrip('/')}/**"
+                inside = [
+                    name
+                    for name, (_, _, samples) in due.items()
+                    if any(takes([glob], path) for path in samples)
+                ]
+                kinds = [entries[name][0] for name in inside if name in entries]
+                is_whole = len(inside) > 1 and len(kinds) == len(inside) and glob != "/**" and "<" not in glob
+                if is_whole and all(_same(kinds[0], one) for one in kinds):
+                    comment = f"{blueprint.applied[-1].place} {blueprint.applied[-1].said}"
+                    what = f"The {len(inside)} routes of the blueprint {blueprint.name} are written {glob}."
+                    self._findings.add(Code.PATH_REWRITTEN, blueprint.applied[-1].place, what)
+                    entries = {name: entry for name, entry in entries.items() if name not in inside}
+                    entries[glob] = kinds[0], comment
+        return entries
+
+    # -- all of them
+
+    def _reachable(self, drafts: list[Draft]) -> list[Draft]:
+        """Leave out what earlier rules take whole; it was never reached in Flask-CORS either."""
+        while True:
+            asked = [
+                Rule(name=f"r{number}", place="", paths=tuple(draft.paths))
+                for number, draft in enumerate(drafts)
+            ]
+            hidden = {position for position, _ in shadows(asked)}
+            if not hidden:
+                return drafts
+            for position in hidden:
+                policy = drafts[position].policy
+                if policy is not None:
+                    what = f"{', '.join(drafts[position].paths)} of {policy.said} is left out: earlier rules take all of it."
+                    self._findings.add(Code.NEVER_REACHED, policy.place, what)
+            drafts = [draft for position, draft in enumerate(drafts) if position not in hidden]
+
+    def _check_safelisted(self, drafts: Sequence[Draft]) -> None:
+        """Report methods that Flask-CORS refused in preflights and no proxy can, because browsers need no permission."""
+        for draft in drafts:
+            policy = draft.policy
+            if policy is None or not policy.headers or not policy.origins.entries:
+                continue
+            there = {
+                method for each in self._served for method in each.route.methods
+                if any(takes(draft.paths, path) for path in each.url.samples)
+            }  # fmt: skip
+            lacking = [m for m in _SAFELISTED if m not in policy.methods and (m in there or not self._served)]
+            if lacking and policy.methods:
+                what = f"methods lacks {' and '.join(lacking)}: Flask-CORS refused preflights for that; browsers count it as always allowed."
+                why = "with allow_headers such a request now gets through."
+                self._findings.add(
+                    Code.SAFELISTED_METHOD,
+                    policy.place,
+                    what,
+                    why=why,
+                    fix="remove allow_headers, or let the app refuse",
+                )
+
+
+def _same(one: Policy | None, other: Policy | None) -> bool:
+    if one is other:
+        return True
+    if one is None or other is None:
+        return False
+    entries = [{(entry.text, entry.is_regex) for entry in policy.origins.entries} for policy in (one, other)]
+    return (
+        entries[0] == entries[1]
+        and one.grants() == other.grants()
+        and one.origins.missing == other.origins.missing
+    )
+
+
+def _policy_at(drafts: Sequence[Draft], path: str) -> Policy | None:
+    return next((draft.policy for draft in drafts if takes(draft.paths, path)), None)
+
+
+def _sample(glob: str) -> str:
+    """Return a path that a pattern takes."""
+    return "/" + "/".join(
+        "x" if segment == "**" else segment.replace("*", "x") for segment in glob[1:].split("/")
+    )
+
+
+def _overlap(one: str, other: str) -> bool:
+    return takes([one], _sample(other)) or takes([other], _sample(one))
+
+
+def _rank(glob: str) -> tuple[tuple[int, int, str], ...]:
+    """The most literal first, segment by segment."""
+    return tuple(
+        (
+            3 if segment == "**" else 2 if segment == "*" else 1 if "*" in segment else 0,
+            -len(segment),
+            segment,
+        )
+        for segment in glob[1:].split("/")
+    )
+
+
+def _give_names(drafts: Sequence[Draft]) -> None:
+    taken: set[str] = set()
+    for draft in drafts:
+        glob = next(iter(draft.paths))
+        name = re.sub(r"[^A-Za-z0-9]+", "-", glob).strip("-").lower()[:40].strip("-")
+        if not name:
+            name = "root" if glob == "/" else "everything"
+        number, unique = 1, name
+        while unique in taken:
+            number += 1
+            unique = f"{name}-{number}"
+        taken.add(unique)
+        draft.name = unique
