@@ -1,7 +1,9 @@
 """The backend's connections: which one serves whom, who waits, and what is closed when.
 
 Laws: one synchronous method decides; at most `max_connections` exist (tunnels count), at most
-`max_queue` exchanges wait beyond those for whom a connection is being made; first come, first served.
+`max_queue` exchanges wait beyond those for whom a connection is being made; first come, first served,
+save that requests whose body is still on its way have three quarters of both at most: how long they
+take is their clients' to say.
 The connection used last is used next, so that the others grow old and are closed before the backend
 closes them. A pool that was replaced by a reload serves out what it has and keeps nothing idle.
 """
@@ -35,6 +37,10 @@ class Pooled(Protocol):
     def is_quiet(self) -> bool:
         """Whether nothing has come, no byte and no end, that was not yet looked at."""
 
+    @property
+    def is_uploading(self) -> bool:
+        """Whether the request that it carries is still on its way."""
+
     def serve(self, waiting: "Waiting") -> None:
         """Carry this exchange."""
 
@@ -46,6 +52,7 @@ class Waiting(Protocol):
     """An exchange that wants a connection."""
 
     waiting_since: float
+    is_sent: bool  # the request is whole
 
     def failed(self, fault: Fault) -> None:
         """Do without."""
@@ -88,6 +95,10 @@ class Pool:
 
         What cannot be sent twice goes over no connection whose end has already come to the kernel.
         """
+        if not exchange.is_sent and self._has_many_uploads:
+            # Its body may be here already and only wait to be read: looked at again in the loop's next turn.
+            asyncio.get_running_loop().call_soon(self._serve_waiting)
+            return self._queue(exchange)
         while self._idle:
             connection = self._idle.pop()
             if connection.is_closing:
@@ -107,7 +118,14 @@ class Pool:
         """As `acquire`, without the connections that have been used before."""
         if self._has_room:
             self._connect()
-        elif len(self._waiting) - len(self._connecting) >= self.upstream.max_queue:
+        elif not self._has_place(exchange):
+            return False
+        exchange.waiting_since = self._clock()
+        self._waiting.append(exchange)
+        return True
+
+    def _queue(self, exchange: Waiting) -> bool:
+        if not self._has_place(exchange):
             return False
         exchange.waiting_since = self._clock()
         self._waiting.append(exchange)
@@ -120,8 +138,9 @@ class Pool:
 
     def release(self, connection: Pooled) -> None:
         """Take back a connection that can be used again."""
-        if self._waiting:
-            connection.serve(self._waiting.popleft())
+        waiting = self._next()
+        if waiting is not None:
+            connection.serve(waiting)
             return
         self._active.discard(connection)
         if self._is_retired:
@@ -135,8 +154,7 @@ class Pool:
         self._active.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)
-        if len(self._waiting) > len(self._connecting) and self._has_room:
-            self._connect()
+        self._connect_if_due()
 
     def sweep(self, now: float, longest_wait: float) -> None:
         """Close what has idled too long, and tell those who have waited too long. Times in seconds."""
@@ -148,6 +166,38 @@ class Pool:
         while self._waiting and now - self._waiting[0].waiting_since > longest_wait:
             self._waiting.popleft().failed(NOT_ACCEPTED if dialled > 0 else _NONE_FREE)
             dialled -= 1
+
+        if self._waiting:
+            self._serve_waiting()
+
+    def _next(self) -> Waiting | None:
+        """Take out of the queue who is to be served next; None where nobody may be."""
+        at = self._due()
+        if at < 0:
+            return None
+        waiting = self._waiting[at]
+        del self._waiting[at]
+        return waiting
+
+    def _due(self) -> int:
+        """Return the place in the queue of who is to be served next; -1 for nobody."""
+        if not self._waiting:
+            return -1
+        if self._waiting[0].is_sent or not self._has_many_uploads:
+            return 0
+        return next((at for at, waiting in enumerate(self._waiting) if waiting.is_sent), -1)
+
+    def _serve_waiting(self) -> None:
+        """Serve those whose turn has come without a connection having been given back."""
+        while self._idle and (waiting := self._next()) is not None:
+            since = waiting.waiting_since
+            self.acquire(waiting, is_repeatable=False)
+            waiting.waiting_since = since
+        self._connect_if_due()
+
+    def _connect_if_due(self) -> None:
+        if len(self._waiting) > len(self._connecting) and self._has_room and self._due() >= 0:
+            self._connect()
 
     def retire(self) -> None:
         """Serve out what there is and keep nothing."""
@@ -179,6 +229,16 @@ class Pool:
     def is_wanting(self, now: float) -> bool:
         """Tell whether somebody has waited for a while because all connections are in use."""
         return bool(self._waiting) and now - self._waiting[0].waiting_since > _WANT and not self._has_room
+
+    def _has_place(self, exchange: Waiting) -> bool:
+        """Tell whether the queue takes one more."""
+        most = self.upstream.max_queue
+        return len(self._waiting) - len(self._connecting) < (most if exchange.is_sent else _share(most))
+
+    @property
+    def _has_many_uploads(self) -> bool:
+        most = _share(self.upstream.max_connections)
+        return len(self._active) >= most and sum(one.is_uploading for one in self._active) >= most
 
     @property
     def _has_room(self) -> bool:
@@ -225,8 +285,12 @@ class Pool:
         self._connecting.discard(_this_task())
         if self._waiting:
             self._waiting.popleft().failed(why)
-        if len(self._waiting) > len(self._connecting) and self._has_room:
-            self._connect()
+        self._connect_if_due()
+
+
+def _share(whole: int) -> int:
+    """Return how much of it uploads may have."""
+    return whole - whole // 4
 
 
 def _this_task() -> asyncio.Task[None]:

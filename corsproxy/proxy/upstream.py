@@ -62,6 +62,11 @@ class UpstreamConnection(asyncio.Protocol):
             self._kernel.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
         return not self._kernel.poll(0)
 
+    @property
+    def is_uploading(self) -> bool:
+        """Whether the request that it carries is still on its way."""
+        return self.exchange is not None and not self.exchange.is_sent
+
     def serve(self, waiting: Waiting) -> None:
         """Carry this exchange: send what there is of its request, expect a response head."""
         exchange = cast("Exchange", waiting)

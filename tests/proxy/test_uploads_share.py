@@ -1,0 +1,107 @@
+"""Uploads that take their time leave a quarter of connections and queue to requests that are whole."""
+
+from tests.proxy.conftest import Staged
+from tests.proxy.wire import GET, HOST, OK, Peer, Stage, until
+
+POST = b"POST /up HTTP/1.1\r\n" + HOST + b"Content-Length: 4\r\n\r\n"
+
+
+async def narrow(staged: Staged, connections: int = 4, queue: int = 8) -> Stage:
+    stage: Stage = await staged()
+    stage.engine.adopt(stage.with_upstream(max_connections=connections, max_queue=queue))
+    return stage
+
+
+async def uploading(stage: Stage) -> tuple[Peer, Peer]:
+    """Begin an upload; return the client and the connection that it holds."""
+    client = await stage.connect()
+    peer = await stage.ask(client, POST)
+    await peer.head()
+    return client, peer
+
+
+async def finish(client: Peer, peer: Peer) -> None:
+    await client.send(b"body")
+    assert await peer.take(4) == b"body"
+    await peer.send(OK)
+    assert (await client.response(b"POST")).body == b"ok"
+
+
+async def test_whole_requests_are_served_beside_uploads_that_wait(staged: Staged) -> None:
+    stage = await narrow(staged)
+    held = [await uploading(stage) for _ in range(3)]
+    waiting = [await stage.connect() for _ in range(3)]
+    for client in waiting:
+        await client.send(POST)
+    await until(lambda: stage.engine.pool.queued == 3)
+    assert stage.backend.is_untouched()
+    other = await stage.connect()
+    peer = await stage.ask(other, GET)
+    for request, method in ((b"", b"GET"), (GET, b"GET"), (POST + b"body", b"POST")):
+        if request:
+            await other.send(request)
+        await peer.request()
+        await peer.send(OK)
+        assert (await other.response(method)).body == b"ok"
+    assert stage.engine.pool.queued == 3
+    # Who ends makes room for the next of them, first come first served.
+    client, connection = held[0]
+    for next_client in waiting:
+        await finish(client, connection)
+        await connection.head()
+        client = next_client
+    await finish(client, connection)
+    assert stage.engine.pool.queued == 0
+
+
+async def test_an_upload_that_has_become_whole_in_the_queue_is_served(staged: Staged) -> None:
+    stage = await narrow(staged)
+    for _ in range(3):
+        await uploading(stage)
+    late = await stage.connect()
+    await late.send(POST)
+    await until(lambda: stage.engine.pool.queued == 1)
+    await late.send(b"body")
+    peer = await stage.backend.accept()
+    assert (await peer.request()).body == b"body"
+    await peer.send(OK)
+    assert (await late.response(b"POST")).body == b"ok"
+
+
+async def test_the_queue_keeps_places_for_whole_requests(staged: Staged) -> None:
+    stage = await narrow(staged, connections=1, queue=4)
+    await uploading(stage)
+    clients = [await stage.connect() for _ in range(5)]
+    for number, client in enumerate(clients[:3]):
+        await client.send(POST)
+        await until(lambda number=number: stage.engine.pool.queued == number + 1)  # type: ignore[misc]
+    await clients[3].send(POST)
+    response = await clients[3].response(b"POST")
+    assert (response.status, b'"code": "queue_full"' in response.body) == (503, True)
+    await clients[4].send(GET)
+    await until(lambda: stage.engine.pool.queued == 4)
+    assert clients[4].has_nothing()
+
+
+async def test_one_connection_is_for_all(staged: Staged) -> None:
+    stage = await narrow(staged, connections=1)
+    client, peer = await uploading(stage)
+    second = await stage.connect()
+    await second.send(POST)
+    await until(lambda: stage.engine.pool.queued == 1)
+    await finish(client, peer)
+    await peer.head()
+    await finish(second, peer)
+
+
+async def test_an_upload_whose_client_leaves_makes_room(staged: Staged) -> None:
+    stage = await narrow(staged)
+    held = [await uploading(stage) for _ in range(3)]
+    late = await stage.connect()
+    await late.send(POST)
+    await until(lambda: stage.engine.pool.queued == 1)
+    held[0][0].close()
+    assert await held[0][1].is_gone()
+    peer = await stage.backend.accept()
+    await peer.head()
+    await finish(late, peer)
