@@ -19,7 +19,7 @@ from prometheus_client.utils import floatToGoString
 from corsproxy import __version__
 from corsproxy.admin.fleet import Facts
 from corsproxy.cors.vocabulary import Reason
-from corsproxy.observe.counters import LATENCY_BOUNDS, Snapshot
+from corsproxy.observe.counters import ADDED_BOUNDS, LATENCY_BOUNDS, Snapshot
 
 __all__ = ["Families", "expose"]
 
@@ -76,7 +76,7 @@ class Families(Collector):
         yield _responses(total)
         yield from _faults(total)
         yield _notes(total)
-        yield _latency(total)
+        yield from _latency(total)
         yield from _connections(total)
         yield from _traffic(total)
         yield from _config(self._facts)
@@ -163,13 +163,30 @@ def _notes(total: Snapshot) -> Metric:
     )
 
 
-def _latency(total: Snapshot) -> Metric:
-    bounds = [*map(floatToGoString, LATENCY_BOUNDS), "+Inf"]
-    return HistogramMetricFamily(
+def _latency(total: Snapshot) -> Iterator[Metric]:
+    yield _histogram(
         "corsproxy_upstream_response_seconds",
         "Seconds until the backend's response head, counted from the request's beginning.",
-        buckets=list(zip(bounds, accumulate(total.upstream_buckets), strict=True)),
-        sum_value=total.upstream_seconds,
+        LATENCY_BOUNDS,
+        total.upstream_buckets,
+        total.upstream_seconds,
+    )
+    yield _histogram(
+        "corsproxy_added_seconds",
+        "Seconds of these that the proxy added: until the backend had the request's head. Deciding, waiting for"
+        " a connection, connecting.",
+        ADDED_BOUNDS,
+        total.added_buckets,
+        total.added_seconds,
+    )
+
+
+def _histogram(
+    name: str, text: str, bounds: Sequence[float], buckets: Sequence[int], seconds: float
+) -> Metric:
+    upper = [*map(floatToGoString, bounds), "+Inf"]
+    return HistogramMetricFamily(
+        name, text, buckets=list(zip(upper, accumulate(buckets), strict=True)), sum_value=seconds
     )
 
 

@@ -18,7 +18,7 @@ from corsproxy.admin.metrics import Families, expose
 from corsproxy.config.problem import Problem
 from corsproxy.config.settings import Endpoint
 from corsproxy.cors.vocabulary import Action, Kind, Reason
-from corsproxy.observe.counters import LATENCY_BOUNDS, DecisionLabels, Snapshot
+from corsproxy.observe.counters import ADDED_BOUNDS, LATENCY_BOUNDS, DecisionLabels, Snapshot
 from corsproxy.proxy.record import Gauges
 from tests.admin.conftest import ADMIN, STARTED, FakeFleet, KeptEvents
 
@@ -38,6 +38,8 @@ FIRST = Snapshot(
     unanswered=3,
     upstream_seconds=1.5,
     upstream_buckets=(1, 0, 2, *[0] * 12, 4),
+    added_seconds=0.5,
+    added_buckets=(5, *[0] * 17, 2),
     faults={Reason.UPSTREAM_TIMEOUT: 1, Reason.BAD_REQUEST: 2, Reason.AMBIGUOUS_PATH: 1},
     notes={("api", Reason.BACKEND_CORS_CONFLICT): 7},
     request_bytes=10,
@@ -52,6 +54,8 @@ SECOND = Snapshot(
     responses={200: 1, 502: 1},
     upstream_seconds=0.25,
     upstream_buckets=(0, 1, *[0] * 14),
+    added_seconds=0.25,
+    added_buckets=(0, 1, *[0] * 17),
     faults={Reason.UPSTREAM_TIMEOUT: 1},
     gauges=Gauges(1, 1, 0, 0, 0),
     pids=(os.getpid(),),
@@ -117,6 +121,10 @@ def expected() -> Values:
         at("corsproxy_upstream_response_seconds_bucket", le=bound): count
         for bound, count in zip(bounds, counts, strict=True)
     }
+    added = {
+        at("corsproxy_added_seconds_bucket", le=bound): count
+        for bound, count in zip([*map(str, ADDED_BOUNDS), "+Inf"], [5, *[6] * 17, 8], strict=True)
+    }
     return {
         at("corsproxy_build_info", version=__version__): 1,
         at("corsproxy_ready"): 0,  # nobody listens where the fleet's backend is said to be
@@ -130,6 +138,9 @@ def expected() -> Values:
         at("corsproxy_client_aborts_total"): 3,
         at("corsproxy_backend_notes_total", rule="api", reason="backend_cors_conflict"): 7,
         **buckets,
+        **added,
+        at("corsproxy_added_seconds_count"): 8,
+        at("corsproxy_added_seconds_sum"): 0.75,
         at("corsproxy_upstream_response_seconds_count"): 8,
         at("corsproxy_upstream_response_seconds_sum"): 1.75,
         at("corsproxy_client_connections"): 4,

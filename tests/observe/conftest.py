@@ -63,6 +63,7 @@ def record(decision: Decision | None, head: Head, **fields: Any) -> Record:
         "started": FINISHED - 0.0125,
         "seconds": 0.0125,
         "upstream_seconds": 0.01,
+        "added_seconds": 0.0001,
         "client": "192.0.2.1",
         "method": head.method,
         "path": head.path,

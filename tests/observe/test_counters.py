@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from corsproxy.cors.vocabulary import Action, Kind, Reason
-from corsproxy.observe.counters import LATENCY_BOUNDS, Counters, DecisionLabels, Snapshot, merge
+from corsproxy.observe.counters import ADDED_BOUNDS, LATENCY_BOUNDS, Counters, DecisionLabels, Snapshot, merge
 from corsproxy.proxy.record import Gauges
 from tests.observe.conftest import API, EVIL, Head, decide, exchange, record, settings
 
@@ -25,6 +25,10 @@ def buckets(**at: int) -> tuple[int, ...]:
     return tuple(at.get(f"b{index}", 0) for index in range(len(LATENCY_BOUNDS) + 1))
 
 
+def added(**at: int) -> tuple[int, ...]:
+    return tuple(at.get(f"b{index}", 0) for index in range(len(ADDED_BOUNDS) + 1))
+
+
 def test_nothing_counted() -> None:
     assert Counters(settings()).snapshot(GAUGES, 7, 12) == replace(EMPTY, gauges=GAUGES, log_lines_dropped=12)
 
@@ -32,13 +36,15 @@ def test_nothing_counted() -> None:
 def test_one_exchange() -> None:
     counters = Counters(settings())
     counters.count_connection()
-    counters.count(exchange(request_bytes=5, upstream_seconds=0.25))
+    counters.count(exchange(request_bytes=5, upstream_seconds=0.25, added_seconds=0.000125))
     assert seen(counters) == replace(
         EMPTY,
         decisions={DecisionLabels("api", Kind.ACTUAL, Reason.ORIGIN_ALLOWED, Action.FORWARD, False): 1},
         responses={200: 1},
         upstream_seconds=0.25,
         upstream_buckets=buckets(b7=1),
+        added_seconds=0.000125,
+        added_buckets=added(b3=1),
         request_bytes=5,
         response_bytes=120,
         connections=1,
@@ -110,6 +116,7 @@ def test_a_backend_that_was_not_asked_has_no_latency() -> None:
     counters = Counters(settings())
     counters.count(exchange(upstream_seconds=-1.0))
     assert (seen(counters).upstream_buckets, seen(counters).upstream_seconds) == (buckets(), 0.0)
+    assert (seen(counters).added_buckets, seen(counters).added_seconds) == (added(), 0.0)
 
 
 def test_a_head_too_broken_to_decide_on() -> None:
@@ -201,6 +208,8 @@ FULL = Snapshot(
     unanswered=3,
     upstream_seconds=0.5,
     upstream_buckets=buckets(b0=1, b15=2),
+    added_seconds=0.25,
+    added_buckets=added(b0=1, b18=2),
     faults={Reason.UPSTREAM_CLOSED: 4},
     notes={("api", Reason.BACKEND_REDIRECT): 5},
     request_bytes=6,
@@ -226,6 +235,8 @@ def test_merge_adds_everything() -> None:
         unanswered=6,
         upstream_seconds=1.0,
         upstream_buckets=buckets(b0=2, b15=4),
+        added_seconds=0.5,
+        added_buckets=added(b0=2, b18=4),
         faults={Reason.UPSTREAM_CLOSED: 4},
         notes={("api", Reason.BACKEND_REDIRECT): 10},
         request_bytes=12,

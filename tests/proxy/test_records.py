@@ -12,6 +12,8 @@ def told(record: Record) -> tuple[object, ...]:
     assert record.started > 1_700_000_000
     assert 0 <= record.seconds < 60
     assert record.upstream_seconds == -1.0 or 0 <= record.upstream_seconds <= record.seconds
+    assert record.added_seconds <= record.upstream_seconds or record.upstream_seconds == -1.0
+    assert (record.added_seconds >= 0) or record.upstream_seconds == -1.0
     assert record.client == "127.0.0.1"
     return (
         record.status,
