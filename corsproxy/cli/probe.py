@@ -13,7 +13,7 @@ import click
 
 from corsproxy.bridges.probe.client import Client
 from corsproxy.bridges.probe.exchange import Answer, Asked, Failure, Sent
-from corsproxy.bridges.probe.report import Outcome, Report, inquire
+from corsproxy.bridges.probe.report import Outcome, Report, conduct, inquire
 from corsproxy.cli.patience import Patience
 from corsproxy.cli.probe_json import report_as_json
 from corsproxy.cli.probe_question import asked_of, client_of, pasted_of, printable
@@ -140,14 +140,8 @@ def probe(
 
 
 async def _probed(asked: Asked, client: Client, patience: Patience) -> Report:
-    """Put every request that the inquiry yields on the wire, and hand back what came."""
-    inquiry = inquire(asked, secrets.token_hex(6))
-    came: Answer | Failure | None = None
+    async def send(sent: Sent) -> Answer | Failure:
+        return await patience.wait(client.send(sent), f"{sent.method} {printable(sent.url)}")
+
     async with client:
-        while True:
-            try:
-                sent: Sent = inquiry.send(came) if came is not None else next(inquiry)
-            except StopIteration as done:
-                report: Report = done.value
-                return report
-            came = await patience.wait(client.send(sent), f"{sent.method} {printable(sent.url)}")
+        return await conduct(inquire(asked, secrets.token_hex(6)), send)

@@ -4,7 +4,7 @@ Laws: pure; a generator that yields what is to be sent. What is asked beside cha
 never more than GET, HEAD and OPTIONS, and is said to be no browser's.
 """
 
-from collections.abc import Generator
+from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -21,7 +21,7 @@ from corsproxy.cors.checks import Cause, Check, Step
 from corsproxy.cors.consoles import Console, printed, unsendable
 from corsproxy.cors.vocabulary import Reason
 
-__all__ = ["Outcome", "Report", "inquire", "reason_of_check"]
+__all__ = ["Outcome", "Report", "conduct", "inquire", "reason_of_check"]
 
 
 class Outcome(StrEnum):
@@ -69,6 +69,19 @@ def inquire(asked: Asked, marker: str) -> Generator[Sent, Answer | Failure, Repo
     own = yield from _ask_whose(walk, aside)
     cache = yield from _ask_for_caches(walk, marker)
     return _report(asked, walk, aside, own, cache)
+
+
+async def conduct(
+    inquiry: Generator[Sent, Answer | Failure, Report], send: Callable[[Sent], Awaitable[Answer | Failure]]
+) -> Report:
+    """Put every request that an inquiry yields on a wire, and hand back what comes."""
+    try:
+        sent = next(inquiry)
+        while True:
+            sent = inquiry.send(await send(sent))
+    except StopIteration as done:
+        report: Report = done.value
+        return report
 
 
 def _ask_why(walk: Walk) -> Generator[Sent, Answer | Failure, Answer | None]:
