@@ -2,12 +2,14 @@
 
 Laws: whoever has not finished a handshake counts as a client; one too many is closed unanswered, since
 an answer would cost a handshake. Nothing is set aside for TLS before a first byte has come, and that byte
-tells who speaks plain HTTP: those are answered in plain HTTP. All of it takes `seconds` at most.
+tells who speaks plain HTTP: those are answered in plain HTTP. All of it takes `seconds` at most. Few begin
+in one turn of the event loop, because a signature takes as long as many requests.
 """
 
 import asyncio
 import socket
 import ssl
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from dataclasses import dataclass
 __all__ = ["Door", "TlsListener"]
 
 _AT_ONCE = 64  # accepted before others get their turn
+_BEGUN_A_TURN = 4
 _PAUSE = 1.0  # seconds, where no descriptor is left
 
 
@@ -43,6 +46,8 @@ class TlsListener:
         self._is_open = False
         self._pause: asyncio.TimerHandle | None = None
         self._greeting: set[asyncio.Task[None]] = set()
+        self._begun = 0  # handshakes, in this turn
+        self._waiting: deque[asyncio.Future[None]] = deque()
 
     async def open(self) -> None:
         """Begin to accept."""
@@ -103,6 +108,7 @@ class TlsListener:
                 if (first := await self._peek(sock)).isalpha():
                     await self._loop.connect_accepted_socket(self._door.make_plain, sock)
                 elif first:
+                    await self._turn()
                     await self._loop.connect_accepted_socket(
                         lambda: protocol, sock, ssl=self._tls, ssl_handshake_timeout=self._seconds
                     )
@@ -127,6 +133,27 @@ class TlsListener:
                 await readable
             finally:
                 self._loop.remove_reader(sock)
+
+    async def _turn(self) -> None:
+        """Wait for a turn of the loop in which few others begin."""
+        if not self._begun:
+            self._loop.call_soon(self._begin_turn)
+        elif self._begun >= _BEGUN_A_TURN:
+            turn = self._loop.create_future()
+            self._waiting.append(turn)
+            await turn
+            return
+        self._begun += 1
+
+    def _begin_turn(self) -> None:
+        self._begun = 0
+        while self._waiting and self._begun < _BEGUN_A_TURN:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                self._begun += 1
+        if self._begun:
+            self._loop.call_soon(self._begin_turn)
 
 
 def _settle(readable: "asyncio.Future[None]") -> None:

@@ -10,8 +10,10 @@ import pytest
 
 from corsproxy.config.settings import Limits, Timeouts
 from corsproxy.cors.vocabulary import Reason
+from corsproxy.proxy.handshakes import TlsListener
 from tests.proxy.certificates import Certificates
 from tests.proxy.conftest import Staged
+from tests.proxy.test_fairness import turns
 from tests.proxy.wire import GET, NONE_OPEN, OK, Stage, get, until
 
 SSL30, TLS10, TLS11, TLS12 = 0x0300, 0x0301, 0x0302, 0x0303
@@ -279,3 +281,31 @@ async def test_who_waits_in_the_queue_of_a_tls_port_is_served_in_a_drain(
     await peer.send(OK)
     assert (await client.response()).body == b"ok"
     await draining
+
+
+async def test_few_handshakes_begin_in_one_turn(
+    staged: Staged, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = await staged(tls=certificates.server_files("a.example"))
+    (listener,) = stage.engine._listeners
+    assert isinstance(listener, TlsListener)
+    begun = 0
+    take = type(listener)._turn
+
+    async def counted(self: TlsListener) -> None:
+        nonlocal begun
+        await take(self)
+        begun += 1
+
+    monkeypatch.setattr(TlsListener, "_turn", counted)
+    clients = [await stage.connect() for _ in range(60)]
+    for client in clients[::2]:
+        await client.send(client_hello(TLS12))
+    with turns(lambda: begun) as grown:
+        for client in clients[::2]:
+            assert (await client.take(1)) == b"\x16"
+    assert sum(grown) == 30
+    assert max(grown) <= 2 * 4
+    assert not listener._waiting
+    clients[0].reset()
+    await serves(stage, certificates)
