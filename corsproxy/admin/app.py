@@ -1,4 +1,4 @@
-"""The admin pages: /livez, /readyz, /metrics, /status, and the page at /.
+"""The admin pages: /livez, /readyz, /metrics, /status, /decisions, and the page at /.
 
 Laws: GET and HEAD only; answers are never cached, never sniffed and carry no CORS field, ever: no page
 on the web has business here. What a page takes long to make is made off the event loop, which also
@@ -6,11 +6,13 @@ serves the proxied requests.
 """
 
 import asyncio
+import json
 import time
 from collections.abc import Callable
 
 from aiohttp import web
 
+from corsproxy.admin.decisions import decisions
 from corsproxy.admin.desk import Desk
 from corsproxy.admin.fleet import Fleet
 from corsproxy.admin.front import FrontPage
@@ -46,6 +48,7 @@ def build(
             web.get("/readyz", pages.readyz),
             web.get("/metrics", pages.metrics),
             web.get("/status", pages.status),
+            web.get("/decisions", pages.decisions),
         ]
     )
     FrontPage(pages.facts, lambda: fleet.settings, observer, desk).add_to(app)
@@ -101,10 +104,19 @@ class _Pages:
         total = merge(await self._fleet.snapshots())
         return {
             "status": self._status(total),
-            "decisions": {},
+            "decisions": await self._decisions(),
             "totals": [[at.kind, at.reason, at.report, count] for at, count in total.decisions.items()],
         }
 
     def _status(self, total: Snapshot) -> dict[str, object]:
         fleet = self._fleet
         return status(total, fleet.facts(), fleet.settings, is_draining=fleet.is_draining, now=self._clock())
+
+    async def decisions(self, _request: web.Request) -> web.Response:
+        return web.Response(text=json.dumps(await self._decisions()), content_type="application/json")
+
+    async def _decisions(self) -> dict[str, object]:
+        fleet = self._fleet
+        told = await fleet.ledgers()
+        # Full ledgers of many workers take tens of milliseconds.
+        return await asyncio.to_thread(decisions, told, fleet.facts(), fleet.settings, now=self._clock())

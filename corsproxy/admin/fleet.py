@@ -11,6 +11,7 @@ from typing import Protocol
 from corsproxy.config.problem import Problem
 from corsproxy.config.settings import Settings
 from corsproxy.observe.counters import Snapshot
+from corsproxy.observe.ledger_rows import LedgerSnapshot
 
 __all__ = ["Facts", "Fleet", "ReloadOutcome"]
 
@@ -56,3 +57,6 @@ class Fleet(Protocol):
 
     async def snapshots(self) -> Sequence[Snapshot]:
         """Collect the counts and gauges of all workers."""
+
+    async def ledgers(self) -> Sequence[LedgerSnapshot]:
+        """Collect what all workers decided, by origin, rule and reason."""

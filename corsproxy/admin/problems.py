@@ -14,7 +14,7 @@ from corsproxy.proxy.record import Observer
 __all__ = ["catch", "problem"]
 
 _DETAILS = {
-    404: "There is no such page here; there are /, /livez, /readyz, /metrics and /status.",
+    404: "There is no such page here; there are /, /livez, /readyz, /metrics, /status and /decisions.",
     405: "These pages are read only: GET and HEAD.",
 }
 

@@ -17,7 +17,7 @@ from corsproxy.cors.vocabulary import (
     Reason,
 )
 
-__all__ = ["AskedPreflight", "PreflightAnswer", "is_token"]
+__all__ = ["AskedPreflight", "PreflightAnswer", "field_names", "is_token"]
 
 # Stricter: no page asks for so much; what is over this is refused without being read.
 _LONGEST_LIST = 4096
@@ -56,6 +56,13 @@ def is_token(value: bytes) -> bool:
     return bool(value) and not value.translate(None, _TOKEN)
 
 
+def field_names(asked: bytes | None) -> tuple[bytes, ...]:
+    """Name the fields of an Access-Control-Request-Headers in lower case, each once; of an absurd one none."""
+    elements = _elements(asked) if asked is not None else None
+    names = [element.strip(_BLANKS).lower() for element in elements or ()]
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
 class PreflightAnswer:
     """The answer of one rule."""
 
@@ -80,6 +87,10 @@ class PreflightAnswer:
     def method_fault(self, method: bytes) -> Reason | None:
         """Say why the rule does not grant a method; None: it does."""
         return self._methods.fault(method)
+
+    def lacking(self, names: bytes | None) -> tuple[bytes, ...]:
+        """Name the fields of an Access-Control-Request-Headers that the rule does not grant, in lower case."""
+        return self._fields.lacking(names)
 
     def lines(self, asked: AskedPreflight) -> bytes:
         """Return all lines of the answer, Vary included."""
@@ -142,6 +153,9 @@ class _Fields:
             return None
         names = [element.strip(_BLANKS).lower() for element in elements]
         return next((self._missing(name) for name in names if not self._grants(name)), None)
+
+    def lacking(self, asked: bytes | None) -> tuple[bytes, ...]:
+        return tuple(name for name in field_names(asked) if not self._grants(name))
 
     def _grants(self, name: bytes) -> bool:
         return name in self._names or (self._is_any and name != _AUTHORIZATION and is_token(name))

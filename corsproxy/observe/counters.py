@@ -13,16 +13,15 @@ from operator import add
 from typing import NamedTuple, Self, TypeVar
 
 from corsproxy.config.settings import Settings
+from corsproxy.cors.comparison import Change, Comparison
 from corsproxy.cors.policy import Decision
 from corsproxy.cors.vocabulary import Action, Kind, Reason
 from corsproxy.proxy.record import Gauges, Record
 
-__all__ = ["ADDED_BOUNDS", "LATENCY_BOUNDS", "Counters", "DecisionLabels", "Snapshot", "merge"]
+__all__ = ["LATENCY_BOUNDS", "Counters", "DecisionLabels", "Snapshot", "merge"]
 
 # Upper bounds in seconds, inclusive; one more bucket takes what is slower than all.
 LATENCY_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-# What we add ourselves is some tens of microseconds, unless a connection has to be waited for.
-ADDED_BOUNDS = (0.000025, 0.00005, 0.0001, 0.00025, 0.0005, *LATENCY_BOUNDS[:-2])
 
 # How many rule names that left the configuration keep their counts: enough for a scrape to see the last
 # of them, few enough that a file whose names change at every reload cannot grow the metrics page.
@@ -52,14 +51,14 @@ class Snapshot:
     unanswered: int = 0  # requests whose client left before there was a response
     upstream_seconds: float = 0.0
     upstream_buckets: tuple[int, ...] = (0,) * (len(LATENCY_BOUNDS) + 1)  # not cumulative
-    added_seconds: float = 0.0  # of the same requests, until the backend had their heads
-    added_buckets: tuple[int, ...] = (0,) * (len(ADDED_BOUNDS) + 1)  # not cumulative
     faults: Mapping[Reason, int] = field(default_factory=dict)
     notes: Mapping[tuple[str, Reason], int] = field(default_factory=dict)  # by rule name
     request_bytes: int = 0
     response_bytes: int = 0
     connections: int = 0
     log_lines_dropped: int = 0
+    compared: int = 0  # requests that a candidate was asked about too
+    differences: Mapping[tuple[Kind, Change], int] = field(default_factory=dict)
     gauges: Gauges = _NO_GAUGES
     pids: tuple[int, ...] = ()
 
@@ -78,14 +77,14 @@ def merge(snapshots: Iterable[Snapshot]) -> Snapshot:
             unanswered=total.unanswered + one.unanswered,
             upstream_seconds=total.upstream_seconds + one.upstream_seconds,
             upstream_buckets=tuple(map(add, total.upstream_buckets, one.upstream_buckets)),
-            added_seconds=total.added_seconds + one.added_seconds,
-            added_buckets=tuple(map(add, total.added_buckets, one.added_buckets)),
             faults=_sum(total.faults, one.faults),
             notes=_sum(total.notes, one.notes),
             request_bytes=total.request_bytes + one.request_bytes,
             response_bytes=total.response_bytes + one.response_bytes,
             connections=total.connections + one.connections,
             log_lines_dropped=total.log_lines_dropped + one.log_lines_dropped,
+            compared=total.compared + one.compared,
+            differences=_sum(total.differences, one.differences),
             gauges=Gauges(*map(add, total.gauges, one.gauges)),
             pids=total.pids + one.pids,
         )
@@ -110,16 +109,16 @@ class Counters:
         self._codes = [0] * (_CODES + 1)
         self._buckets = [0] * (len(LATENCY_BOUNDS) + 1)
         self._upstream_seconds = 0.0
-        self._added_buckets = [0] * (len(ADDED_BOUNDS) + 1)
-        self._added_seconds = 0.0
         self._faults: dict[Reason, int] = {}
         self._notes: dict[tuple[str, Reason], int] = {}
         self._request_bytes = 0
         self._response_bytes = 0
         self._connections = 0
+        self._compared = 0
+        self._differences: dict[tuple[Kind, Change], int] = {}
 
-    def count(self, record: Record) -> None:
-        """Count one finished exchange. Hot: about half a microsecond."""
+    def count(self, record: Record) -> bool:
+        """Count one finished exchange; return whether it had a fault or notes. Hot: about half a microsecond."""
         decision = record.decision
         if decision is not None:
             live = self._live
@@ -130,15 +129,30 @@ class Counters:
         if seconds >= 0.0:
             self._buckets[bisect_left(LATENCY_BOUNDS, seconds)] += 1
             self._upstream_seconds += seconds
-            added = record.added_seconds
-            self._added_buckets[bisect_left(ADDED_BOUNDS, added)] += 1
-            self._added_seconds += added
         self._request_bytes += record.request_bytes
         self._response_bytes += record.response_bytes
+        if record.fault is None and not record.notes:
+            return False
         if record.fault is not None:
             self._faults[record.fault] = self._faults.get(record.fault, 0) + 1
-        if record.notes:
-            self._count_notes(record)
+        self._count_notes(record)
+        return True
+
+    def compare(self, comparison: Comparison) -> None:
+        """Count one comparison with a candidate; a difference by the kind that the candidate takes the request for."""
+        self._compared += 1
+        decision, change = comparison
+        if change is not None:
+            key = (decision.would or decision).kind, change
+            self._differences[key] = self._differences.get(key, 0) + 1
+
+    def by_rule(self) -> dict[str, int]:
+        """Give the requests that each rule decided since the beginning; those without a rule under ""."""
+        self._fold()
+        totals: dict[str, int] = {}
+        for labels, count in self._decisions.items():
+            totals[labels.rule] = totals.get(labels.rule, 0) + count
+        return totals
 
     def count_connection(self) -> None:
         """Count a client's connection."""
@@ -162,13 +176,13 @@ class Counters:
             unanswered=codes[0],
             upstream_seconds=self._upstream_seconds,
             upstream_buckets=tuple(self._buckets),
-            added_seconds=self._added_seconds,
-            added_buckets=tuple(self._added_buckets),
             faults=dict(self._faults),
             notes=dict(self._notes),
             request_bytes=self._request_bytes,
             response_bytes=self._response_bytes,
             connections=self._connections,
+            compared=self._compared,
+            differences=dict(self._differences),
             log_lines_dropped=log_lines_dropped,
             gauges=gauges,
             pids=(pid,),

@@ -35,6 +35,7 @@ __all__ = ["Exchange"]
 _IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
 _KEPT_BODY = 64 * 1024  # how much of a body is kept so that it can be sent once more
 _new = tuple.__new__
+_SAME_ORIGIN = Kind.SAME_ORIGIN
 _RETRY_AFTER = b"Retry-After: 1\r\n"
 _ALLOW = b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"
 
@@ -49,7 +50,6 @@ class Exchange:
     response_bytes = 0
     waiting_since = 0.0
     _upstream_seconds = -1.0
-    _added_seconds = -1.0
     _text = b""  # the request's head as the backend gets it
     _kept: list[bytes] | None = None  # body pieces not yet sent, or kept for a retry
     _kept_size = 0
@@ -58,11 +58,12 @@ class Exchange:
     _is_over = False
     _status = 0
     _fault: Fault | None = None
+    _has_notes = False  # whether any of the next four differs
     _notes: tuple[Reason, ...] = ()
     _removed: tuple[bytes, ...] = ()
-    _detail = ""
     _dropped: tuple[tuple[bytes, CookieFault], ...] = ()
-    compared: Comparison | None = None
+    _compared: Comparison | None = None
+    _detail = ""
     _pool: "Pool | None" = None
 
     def __init__(
@@ -78,6 +79,16 @@ class Exchange:
         self.is_sent = head.length == 0
         self.moved = client.engine.now
         self._started = time.perf_counter()
+
+    @property
+    def compared(self) -> Comparison | None:
+        """What the candidate says, where there is one."""
+        return self._compared
+
+    @compared.setter
+    def compared(self, comparison: Comparison) -> None:
+        self._has_notes = True
+        self._compared = comparison
 
     # --- the request ---------------------------------------------------------------------------
 
@@ -138,7 +149,6 @@ class Exchange:
                 self._kept = None
         else:
             upstream.transport.write(self._text)
-        self._added_seconds = time.perf_counter() - self._started
 
     def request_body(self, content: bytes, *, is_last: bool) -> None:
         """Pass on a piece of the request's body; `content` may be empty at the end of a chunked one."""
@@ -259,8 +269,10 @@ class Exchange:
         if head.cors and decision.strips:
             self._remove_cors(head)
         if head.has_location and 300 <= head.status < 400 and decision.kind is Kind.ACTUAL:
+            self._has_notes = True
             self._notes += (Reason.BACKEND_REDIRECT,)
         if head.cookies and decision.kind is Kind.ACTUAL:
+            self._has_notes = True
             self._dropped = dropped_cookies(head, decision, self.head, self._forwarding.host)
         return granted_lines(head, decision, self.head.origin)
 
@@ -270,6 +282,7 @@ class Exchange:
     def _note_cors(self, names: tuple[bytes, ...]) -> None:
         """Note the backend's CORS fields: removed, or in report mode left to pass."""
         if names:
+            self._has_notes = True
             self._removed = tuple(dict.fromkeys((*self._removed, *names)))
             if Reason.BACKEND_CORS_CONFLICT not in self._notes:
                 self._notes += (Reason.BACKEND_CORS_CONFLICT,)
@@ -411,14 +424,29 @@ class Exchange:
 
     def _report(self) -> None:
         head = self.head
+        decision = self.decision
         seconds = time.perf_counter() - self._started
         why = self._fault
+        # Each default that stands on a class takes as long to read as ten local variables, so few are read.
+        notes: tuple[Reason, ...] = ()
+        removed: tuple[bytes, ...] = ()
+        dropped: tuple[tuple[bytes, CookieFault], ...] = ()
+        compared = request_method = request_headers = sec_fetch_site = None
+        if self._has_notes:
+            notes, removed, dropped, compared = self._notes, self._removed, self._dropped, self._compared
+        origin = head.origin
+        if origin is not None:
+            request_method = head.request_method
+            if request_method is not None:
+                request_headers = head.request_headers
+            elif decision.kind is _SAME_ORIGIN:
+                sec_fetch_site = head.sec_fetch_site
         self.client.engine.observer.finished(
             # As Record(…), which costs twice as much.
             _new(
                 Record,
                 (
-                    self.decision,
+                    decision,
                     self._status,
                     None if why is None else why.reason,
                     time.time() - seconds,
@@ -428,19 +456,18 @@ class Exchange:
                     head.method,
                     head.path,
                     self._forwarding.host,
-                    head.origin,
+                    origin,
                     self.request_bytes,
                     self.response_bytes,
                     head.request_id.decode() if head.request_id else "",
-                    self._notes,
-                    self._removed,
+                    notes,
+                    removed,
                     self._detail if why is None else why.detail,
-                    head.request_method,
-                    head.request_headers,
-                    head.sec_fetch_site,
-                    self._dropped,
-                    self.compared,
-                    self._added_seconds,
+                    request_method,
+                    request_headers,
+                    sec_fetch_site,
+                    dropped,
+                    compared,
                 ),
             )
         )

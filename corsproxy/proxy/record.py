@@ -39,13 +39,14 @@ class Record(NamedTuple):
     notes: tuple[Reason, ...] = ()  # backend_cors_conflict, backend_redirect
     removed_fields: tuple[bytes, ...] = ()  # the backend's CORS fields, with backend_cors_conflict
     detail: str = ""  # what precisely was wrong, for people
-    request_method: bytes | None = None  # Access-Control-Request-Method, as sent
-    request_headers: bytes | None = None  # Access-Control-Request-Headers, its lines joined by commas
-    sec_fetch_site: bytes | None = None
+    request_method: bytes | None = None  # Access-Control-Request-Method, as sent beside an Origin
+    request_headers: bytes | None = (
+        None  # Access-Control-Request-Headers beside it, its lines joined by commas
+    )
+    sec_fetch_site: bytes | None = None  # of same-origin requests only
     # Names of what the backend set and browsers will not keep, and why; of credentialed cross-site answers.
     dropped_cookies: tuple[tuple[bytes, CookieFault], ...] = ()
     compared: Comparison | None = None  # what the candidate says, where there is one
-    added_seconds: float = -1.0  # until the backend had the request's head; -1.0 where it never did
 
 
 class Gauges(NamedTuple):

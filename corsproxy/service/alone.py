@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from corsproxy.config.settings import Settings
 from corsproxy.observe.counters import Snapshot
+from corsproxy.observe.ledger_rows import LedgerSnapshot
 from corsproxy.observe.observer import WorkerObserver
 from corsproxy.proxy.engine import Engine
 from corsproxy.proxy.sockets import Listening
@@ -50,6 +51,10 @@ class Alone:
     async def snapshots(self) -> Sequence[Snapshot]:
         """Give what was counted so far."""
         return [self._observer.snapshot(self._engine.gauges())]
+
+    async def ledgers(self) -> Sequence[LedgerSnapshot]:
+        """Give what was decided so far."""
+        return [self._observer.ledger()]
 
     async def drain(self) -> None:
         """Close the listeners, finish, and cut what is left after timeouts.drain."""

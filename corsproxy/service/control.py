@@ -10,11 +10,12 @@ import pickle
 import socket
 import struct
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, Self, TypeVar
 
 from corsproxy.config.settings import Endpoint, Settings
 from corsproxy.observe.counters import Snapshot
+from corsproxy.observe.ledger_rows import LedgerSnapshot
 
 __all__ = [
     "Abort",
@@ -31,6 +32,8 @@ __all__ = [
     "FromWorker",
     "Leaving",
     "Ready",
+    "Tell",
+    "Told",
 ]
 
 
@@ -53,6 +56,13 @@ class Adopt:
 @dataclass(frozen=True, slots=True)
 class Count:
     """Say what was counted. Answered by Counted with the same number."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Tell the ledger: apart from Count, because it is larger and seldom wanted. Answered by Told."""
 
     number: int
 
@@ -96,19 +106,28 @@ class Counted:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """The answer to Tell."""
+
+    number: int
+    ledger: LedgerSnapshot
+
+
+@dataclass(frozen=True, slots=True)
 class Leaving:
     """The worker was told by a signal to end, and serves until it is told to Drain."""
 
 
 @dataclass(frozen=True, slots=True)
 class Farewell:
-    """Last word of a worker that drained: its final counts."""
+    """Last word of a worker that drained: its final counts, and its ledger."""
 
     snapshot: Snapshot
+    ledger: LedgerSnapshot = field(default_factory=LedgerSnapshot)
 
 
-FromSupervisor = Begin | Adopt | Count | Drain | Abort
-FromWorker = Ready | Failed | Adopted | Counted | Leaving | Farewell
+FromSupervisor = Begin | Adopt | Count | Tell | Drain | Abort
+FromWorker = Ready | Failed | Adopted | Counted | Told | Leaving | Farewell
 
 LENGTH = struct.Struct("!I")
 

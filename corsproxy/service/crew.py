@@ -11,6 +11,8 @@ from collections.abc import Coroutine, Sequence
 
 from corsproxy.config.settings import Settings
 from corsproxy.observe.counters import Snapshot, merge
+from corsproxy.observe.ledger import is_same_policy
+from corsproxy.observe.ledger_rows import LedgerSnapshot, merge_ledgers
 from corsproxy.observe.observer import WorkerObserver
 from corsproxy.proxy.record import Gauges
 from corsproxy.proxy.sockets import Listening
@@ -49,6 +51,7 @@ class Crew:
         self._observer = observer
         self._members: set[Member] = set()
         self._departed = Snapshot()
+        self._departed_ledger = LedgerSnapshot()
         self._ending = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -75,6 +78,8 @@ class Crew:
             await asyncio.gather(*(member.adopt(before) for member in self._members))
             raise AdoptError(refusals[0])
         self._observer.adopt(settings)
+        if is_same_policy(before, settings):
+            self._departed_ledger = self._departed_ledger.carried(before.generation, settings.generation)
         for member, answer in zip(members, answers, strict=True):
             if answer is None and not member.gone.is_set():
                 self._observer.event(
@@ -93,6 +98,12 @@ class Crew:
         present = [member.counts for member in self._members if member.counts is not None]
         # Our own observer saw no request, but it may have lost lines.
         return [self._observer.snapshot(NOTHING_OPEN).departed(), self._departed, *present]
+
+    async def ledgers(self) -> Sequence[LedgerSnapshot]:
+        """Collect what all workers decided, those that departed included."""
+        await asyncio.gather(*(member.tell() for member in self._members))
+        present = [member.ledger for member in self._members if member.ledger is not None]
+        return [self._departed_ledger, *present]
 
     async def drain(self) -> None:
         """Close the listeners, have every worker finish, and wait for the last; kills those that hang."""
@@ -167,6 +178,9 @@ class Crew:
         self._members.discard(member)
         if member.counts is not None:
             self._departed = merge([self._departed, member.counts.departed()])
+        if member.ledger is not None:
+            known = [self._departed_ledger, member.ledger]
+            self._departed_ledger = merge_ledgers(known, member.ledger.comparing.pair)
         if member.status == 0 and self._ending.is_set():
             return
         level = "info" if member.status == 0 and member.is_leaving else "error"

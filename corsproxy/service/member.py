@@ -14,6 +14,7 @@ from contextlib import contextmanager
 
 from corsproxy.config.settings import Settings
 from corsproxy.observe.counters import Snapshot
+from corsproxy.observe.ledger_rows import LedgerSnapshot
 from corsproxy.proxy.sockets import Slot
 from corsproxy.service.control import (
     Abort,
@@ -30,6 +31,8 @@ from corsproxy.service.control import (
     FromWorker,
     Leaving,
     Ready,
+    Tell,
+    Told,
 )
 
 __all__ = ["WORKER_SIGNALS", "Member"]
@@ -41,7 +44,7 @@ ENDS_WITHIN = 5.0  # after it closed the channel
 
 
 class Member:
-    """A worker process. `why` is what it said when it could not serve; `counts` what it last said it counted."""
+    """A worker process. `why` is what it said when it could not serve; `counts` and `ledger` what it last said it counted."""
 
     def __init__(self, slot: int, popen: subprocess.Popen[bytes]) -> None:
         self.slot = slot
@@ -49,6 +52,7 @@ class Member:
         self.is_leaving = False
         self.why = ""
         self.counts: Snapshot | None = None
+        self.ledger: LedgerSnapshot | None = None
         self.ready = asyncio.Event()  # set too when it is gone; see is_gone
         self.departing = asyncio.Event()  # it leaves or is gone
         self.gone = asyncio.Event()
@@ -56,7 +60,7 @@ class Member:
         self._popen = popen
         self._number = 0
         self._is_silent = False  # the channel has ended
-        self._awaited: dict[int, asyncio.Future[Adopted | Counted | None]] = {}
+        self._awaited: dict[int, asyncio.Future[Adopted | Counted | Told | None]] = {}
         self._channel: Channel[FromSupervisor, FromWorker]
         self._listening: asyncio.Task[None]
 
@@ -90,6 +94,11 @@ class Member:
         await self._ask(Count)
         return self.counts
 
+    async def tell(self) -> LedgerSnapshot | None:
+        """Ask for its ledger; what it last said where it does not answer."""
+        await self._ask(Tell)
+        return self.ledger
+
     def drain(self) -> None:
         """Tell it to finish and end."""
         self._channel.send(Drain())
@@ -102,12 +111,14 @@ class Member:
         """End it whatever it does."""
         self._popen.kill()
 
-    async def _ask(self, kind: type[Adopt] | type[Count], *values: Settings) -> Adopted | Counted | None:
+    async def _ask(
+        self, kind: type[Adopt] | type[Count] | type[Tell], *values: Settings
+    ) -> Adopted | Counted | Told | None:
         if self._is_silent:
             return None
         self._number += 1
         number = self._number
-        future: asyncio.Future[Adopted | Counted | None] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Adopted | Counted | Told | None] = asyncio.get_running_loop().create_future()
         self._awaited[number] = future
         self._channel.send(kind(number, *values))
         try:
@@ -136,16 +147,18 @@ class Member:
                 self.ready.set()
             case Failed(why):
                 self.why = why
-            case Adopted(number) | Counted(number):
+            case Adopted(number) | Counted(number) | Told(number):
                 if isinstance(message, Counted):
                     self.counts = message.snapshot
+                elif isinstance(message, Told):
+                    self.ledger = message.ledger
                 if number in self._awaited and not self._awaited[number].done():
                     self._awaited[number].set_result(message)
             case Leaving():
                 self.is_leaving = True
                 self.departing.set()
-            case Farewell(snapshot):
-                self.counts = snapshot
+            case Farewell(snapshot, ledger):
+                self.counts, self.ledger = snapshot, ledger
 
     def _see_off(self) -> int:
         try:

@@ -76,6 +76,7 @@ class Reload:
         try:
             loaded = await self._load()
             settings, stuck = adoptable(self.settings, loaded)
+            settings = replace(settings, generation=self.facts.generation + 1)
             await self._adopt(settings)
         except ConfigError as refused:
             self._refuse(refused.problems)
@@ -100,7 +101,7 @@ class Reload:
         self.facts = replace(
             self.facts,
             loaded_at=now,
-            generation=self.facts.generation + 1,
+            generation=settings.generation,
             reloads_succeeded=self.facts.reloads_succeeded + 1,
             last_reload=ReloadOutcome(at=now, waits_for_restart=stuck),
         )

@@ -22,6 +22,7 @@ from corsproxy.admin.fleet import Facts
 from corsproxy.admin.server import AdminServer
 from corsproxy.config.settings import Endpoint, Settings
 from corsproxy.observe.counters import Snapshot
+from corsproxy.observe.ledger_rows import LedgerSnapshot
 from corsproxy.observe.observer import WorkerObserver, wants_colour
 from corsproxy.observe.stdlib import adopt_libraries
 from corsproxy.proxy.inherited import take_inherited
@@ -66,6 +67,9 @@ class Workers(Protocol):
     async def snapshots(self) -> Sequence[Snapshot]:
         """Collect what was counted."""
 
+    async def ledgers(self) -> Sequence[LedgerSnapshot]:
+        """Collect what was decided."""
+
     async def drain(self) -> None:
         """Finish."""
 
@@ -98,6 +102,10 @@ class Service:
     async def snapshots(self) -> Sequence[Snapshot]:
         """Collect the counts and gauges of all workers."""
         return await self._workers.snapshots()
+
+    async def ledgers(self) -> Sequence[LedgerSnapshot]:
+        """Collect what all workers decided."""
+        return await self._workers.ledgers()
 
 
 async def serve(plan: Plan) -> None:

@@ -31,6 +31,8 @@ from corsproxy.service.control import (
     FromWorker,
     Leaving,
     Ready,
+    Tell,
+    Told,
 )
 from corsproxy.service.member import WORKER_SIGNALS
 
@@ -92,7 +94,8 @@ class Worker:
         orders.add_done_callback(lambda _: self._is_over.set())
         await self._is_over.wait()
         await self._engine.drain()
-        self._line.send(Farewell(self._observer.snapshot(self._engine.gauges())))
+        observer = self._observer
+        self._line.send(Farewell(observer.snapshot(self._engine.gauges()), observer.ledger()))
         orders.cancel()
         with suppress(asyncio.CancelledError):
             await orders
@@ -104,6 +107,8 @@ class Worker:
                     self._line.send(self._adopt(order))
                 case Count(number):
                     self._line.send(Counted(number, self._observer.snapshot(self._engine.gauges())))
+                case Tell(number):
+                    self._line.send(Told(number, self._observer.ledger()))
                 case Drain():
                     self._is_over.set()
                 case Abort():

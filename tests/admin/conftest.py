@@ -7,6 +7,7 @@ import pytest
 from corsproxy.admin.fleet import Facts
 from corsproxy.config.settings import Admin, Endpoint, Settings, Source, Timeouts, Upstream
 from corsproxy.observe.counters import Snapshot
+from corsproxy.observe.ledger_rows import LedgerSnapshot
 from corsproxy.proxy.record import Record
 
 STARTED = 1767323045.0  # 2026-01-02T03:04:05Z
@@ -22,6 +23,7 @@ class FakeFleet:
         self.upstream = Endpoint("127.0.0.1", 1)
         self.said = Facts(started_at=STARTED, loaded_at=STARTED, generation=1)
         self.workers: list[Snapshot] = [Snapshot(pids=(1,))]
+        self.told: list[LedgerSnapshot] = []
 
     @property
     def settings(self) -> Settings:
@@ -40,6 +42,9 @@ class FakeFleet:
 
     async def snapshots(self) -> Sequence[Snapshot]:
         return self.workers
+
+    async def ledgers(self) -> Sequence[LedgerSnapshot]:
+        return self.told
 
 
 class KeptEvents:

@@ -22,7 +22,7 @@ from tests.admin.conftest import ADMIN, STARTED, FakeFleet, KeptEvents
 AdminClient = TestClient[web.Request, web.Application]
 MakeClient = Callable[[web.Application], Awaitable[AdminClient]]
 
-PAGES = ("/livez", "/readyz", "/metrics", "/status")
+PAGES = ("/livez", "/readyz", "/metrics", "/status", "/decisions")
 
 
 @pytest.fixture
@@ -222,7 +222,7 @@ async def test_every_other_method_is_refused(client: AdminClient, page: str, met
     }
 
 
-@pytest.mark.parametrize("page", ["/page", "/decisions", "/livez/", "/metrics%00", "/<script>"])
+@pytest.mark.parametrize("page", ["/page", "/decisions/x", "/livez/", "/metrics%00", "/<script>"])
 async def test_other_pages_do_not_exist(client: AdminClient, page: str) -> None:
     response = await client.get(page)
     assert (response.status, fields(response)) == (404, PROBLEM)
@@ -230,7 +230,7 @@ async def test_other_pages_do_not_exist(client: AdminClient, page: str) -> None:
         "type": "about:blank",
         "title": "Not Found",
         "status": 404,
-        "detail": "There is no such page here; there are /, /livez, /readyz, /metrics and /status.",
+        "detail": "There is no such page here; there are /, /livez, /readyz, /metrics, /status and /decisions.",
     }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from corsproxy.cors.comparison import Change
 from corsproxy.cors.vocabulary import Action, Kind, Reason
 from corsproxy.observe.counters import ADDED_BOUNDS, LATENCY_BOUNDS, Counters, DecisionLabels, Snapshot, merge
 from corsproxy.proxy.record import Gauges
@@ -216,6 +217,8 @@ FULL = Snapshot(
     response_bytes=7,
     connections=8,
     log_lines_dropped=9,
+    compared=10,
+    differences={(Kind.ACTUAL, Change.NEWLY_REFUSED): 11},
     gauges=GAUGES,
     pids=(1,),
 )
@@ -243,6 +246,8 @@ def test_merge_adds_everything() -> None:
         response_bytes=14,
         connections=16,
         log_lines_dropped=18,
+        compared=20,
+        differences={(Kind.ACTUAL, Change.NEWLY_REFUSED): 22},
         gauges=Gauges(10, 8, 6, 4, 2),
         pids=(1, 2),
     )

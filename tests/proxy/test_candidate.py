@@ -104,12 +104,12 @@ async def test_the_account_of_a_preflight_says_what_was_asked(stage: Stage) -> N
     await client.response(b"OPTIONS")
     record = await stage.book.next()
     assert (record.request_method, record.request_headers) == (b"DELETE", b"content-type")
-    await stage.exchange(get(fields=b"Origin: %b\r\nSec-Fetch-Site: cross-site\r\n" % ORIGIN), OK)
+    await stage.exchange(get(fields=b"Origin: %b\r\nSec-Fetch-Site: same-origin\r\n" % ORIGIN), OK)
     record = await stage.book.next()
     assert (record.request_method, record.request_headers, record.sec_fetch_site) == (
         None,
         None,
-        b"cross-site",
+        b"same-origin",
     )
 
 

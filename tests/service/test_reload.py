@@ -122,8 +122,8 @@ class TestGood:
     async def test_is_adopted_and_counted(self, stage: Stage) -> None:
         stage.reload.notice("second")
         await stage.load(settings("second"))
-        assert stage.adopted == [settings("second")]
-        assert stage.reload.settings == settings("second")
+        assert stage.adopted == [settings("second", generation=2)]
+        assert stage.reload.settings == settings("second", generation=2)
         facts = stage.reload.facts
         assert facts == Facts(
             started_at=facts.started_at,
@@ -149,7 +149,7 @@ class TestGood:
     async def test_what_needs_a_restart_is_said_and_the_rest_adopted(self, stage: Stage) -> None:
         stage.reload.ask()
         await stage.load(settings("second", workers=4, tls=ServerTls("a", "b"), limits=Limits(connections=5)))
-        assert stage.adopted == [settings("second", limits=Limits(connections=5))]
+        assert stage.adopted == [settings("second", limits=Limits(connections=5), generation=2)]
         assert stage.log.events[1] == (
             "warning",
             "restart corsproxy to change workers, tls; the rest is adopted",
@@ -161,7 +161,7 @@ class TestGood:
         stage.reload.settings = settings(tls=ServerTls("a", "b"))
         stage.reload.ask()
         await stage.load(settings("second", tls=ServerTls("c", "d")))
-        assert stage.adopted == [settings("second", tls=ServerTls("c", "d"))]
+        assert stage.adopted == [settings("second", tls=ServerTls("c", "d"), generation=2)]
         assert stage.outcome().waits_for_restart == ()
 
     async def test_its_warnings_are_said_again(self, stage: Stage) -> None:
@@ -217,7 +217,7 @@ class TestBad:
         assert [problem.what for problem in stage.outcome().problems] == ["RuntimeError: oops"]
         stage.reload.ask()
         await stage.load(settings("second"))
-        assert stage.reload.settings == settings("second")
+        assert stage.reload.settings == settings("second", generation=2)
 
     async def test_the_content_that_ran_before_is_good_again(self, stage: Stage) -> None:
         stage.reload.notice("bad")
