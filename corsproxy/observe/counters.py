@@ -18,10 +18,12 @@ from corsproxy.cors.policy import Decision
 from corsproxy.cors.vocabulary import Action, Kind, Reason
 from corsproxy.proxy.record import Gauges, Record
 
-__all__ = ["LATENCY_BOUNDS", "Counters", "DecisionLabels", "Snapshot", "merge"]
+__all__ = ["ADDED_BOUNDS", "LATENCY_BOUNDS", "Counters", "DecisionLabels", "Snapshot", "merge"]
 
 # Upper bounds in seconds, inclusive; one more bucket takes what is slower than all.
 LATENCY_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+# What we add ourselves is some tens of microseconds, unless a connection has to be waited for.
+ADDED_BOUNDS = (0.000025, 0.00005, 0.0001, 0.00025, 0.0005, *LATENCY_BOUNDS[:-2])
 
 # How many rule names that left the configuration keep their counts: enough for a scrape to see the last
 # of them, few enough that a file whose names change at every reload cannot grow the metrics page.
@@ -51,6 +53,8 @@ class Snapshot:
     unanswered: int = 0  # requests whose client left before there was a response
     upstream_seconds: float = 0.0
     upstream_buckets: tuple[int, ...] = (0,) * (len(LATENCY_BOUNDS) + 1)  # not cumulative
+    added_seconds: float = 0.0  # of the same requests, until the backend had their heads
+    added_buckets: tuple[int, ...] = (0,) * (len(ADDED_BOUNDS) + 1)  # not cumulative
     faults: Mapping[Reason, int] = field(default_factory=dict)
     notes: Mapping[tuple[str, Reason], int] = field(default_factory=dict)  # by rule name
     request_bytes: int = 0
@@ -77,6 +81,8 @@ def merge(snapshots: Iterable[Snapshot]) -> Snapshot:
             unanswered=total.unanswered + one.unanswered,
             upstream_seconds=total.upstream_seconds + one.upstream_seconds,
             upstream_buckets=tuple(map(add, total.upstream_buckets, one.upstream_buckets)),
+            added_seconds=total.added_seconds + one.added_seconds,
+            added_buckets=tuple(map(add, total.added_buckets, one.added_buckets)),
             faults=_sum(total.faults, one.faults),
             notes=_sum(total.notes, one.notes),
             request_bytes=total.request_bytes + one.request_bytes,
@@ -109,6 +115,8 @@ class Counters:
         self._codes = [0] * (_CODES + 1)
         self._buckets = [0] * (len(LATENCY_BOUNDS) + 1)
         self._upstream_seconds = 0.0
+        self._added_buckets = [0] * (len(ADDED_BOUNDS) + 1)
+        self._added_seconds = 0.0
         self._faults: dict[Reason, int] = {}
         self._notes: dict[tuple[str, Reason], int] = {}
         self._request_bytes = 0
@@ -129,6 +137,9 @@ class Counters:
         if seconds >= 0.0:
             self._buckets[bisect_left(LATENCY_BOUNDS, seconds)] += 1
             self._upstream_seconds += seconds
+            added = record.added_seconds
+            self._added_buckets[bisect_left(ADDED_BOUNDS, added)] += 1
+            self._added_seconds += added
         self._request_bytes += record.request_bytes
         self._response_bytes += record.response_bytes
         if record.fault is None and not record.notes:
@@ -176,6 +187,8 @@ class Counters:
             unanswered=codes[0],
             upstream_seconds=self._upstream_seconds,
             upstream_buckets=tuple(self._buckets),
+            added_seconds=self._added_seconds,
+            added_buckets=tuple(self._added_buckets),
             faults=dict(self._faults),
             notes=dict(self._notes),
             request_bytes=self._request_bytes,

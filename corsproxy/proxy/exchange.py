@@ -50,6 +50,7 @@ class Exchange:
     response_bytes = 0
     waiting_since = 0.0
     _upstream_seconds = -1.0
+    _added_seconds = -1.0
     _text = b""  # the request's head as the backend gets it
     _kept: list[bytes] | None = None  # body pieces not yet sent, or kept for a retry
     _kept_size = 0
@@ -149,6 +150,7 @@ class Exchange:
                 self._kept = None
         else:
             upstream.transport.write(self._text)
+        self._added_seconds = time.perf_counter() - self._started
 
     def request_body(self, content: bytes, *, is_last: bool) -> None:
         """Pass on a piece of the request's body; `content` may be empty at the end of a chunked one."""
@@ -468,6 +470,7 @@ class Exchange:
                     sec_fetch_site,
                     dropped,
                     compared,
+                    self._added_seconds,
                 ),
             )
         )

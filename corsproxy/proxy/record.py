@@ -47,6 +47,7 @@ class Record(NamedTuple):
     # Names of what the backend set and browsers will not keep, and why; of credentialed cross-site answers.
     dropped_cookies: tuple[tuple[bytes, CookieFault], ...] = ()
     compared: Comparison | None = None  # what the candidate says, where there is one
+    added_seconds: float = -1.0  # until the backend had the request's head; -1.0 where it never did
 
 
 class Gauges(NamedTuple):
