@@ -1,10 +1,14 @@
 """The account of each kind of end: one for each request, whole."""
 
+import time
+
 from corsproxy.config.settings import Limits
 from corsproxy.cors.vocabulary import Reason
 from corsproxy.proxy.record import Record
 from tests.proxy.conftest import Staged
-from tests.proxy.wire import GET, HOST, OK, ORIGIN, RULE, Stage, get
+from tests.proxy.wire import GET, HOST, OK, ORIGIN, RULE, Stage, get, until
+
+EVIL_PREFLIGHT = b"Origin: https://evil.example\r\nAccess-Control-Request-Method: PUT\r\n"
 
 
 def told(record: Record) -> tuple[object, ...]:
@@ -154,3 +158,32 @@ async def test_a_broken_answer_counts_what_was_passed_on(stage: Stage) -> None:
     peer.close()
     record = await stage.book.next()
     assert (record.status, record.fault, record.response_bytes) == (200, Reason.UPSTREAM_CLOSED, 4)
+
+
+async def test_waiting_for_a_connection_is_what_the_proxy_adds(staged: Staged) -> None:
+    stage = await staged()
+    stage.engine.adopt(stage.with_upstream(max_connections=1))
+    first, second = await stage.connect(), await stage.connect()
+    peer = await stage.ask(first, GET)
+    await peer.request()
+    await second.send(GET)
+    await until(lambda: stage.engine.gauges().upstream_queue == 1)
+    queued_before = time.perf_counter()
+    await first.send(b"")  # any turn of the loop
+    freed_after = time.perf_counter()
+    await peer.send(OK)
+    await peer.request()
+    await peer.send(OK)
+    quick, waited = await stage.book.next(), await stage.book.next()
+    # The first had an idle backend; the second was in the queue at least for as long as we saw it there.
+    assert 0 <= quick.added_seconds < quick.upstream_seconds
+    assert freed_after - queued_before <= waited.added_seconds < waited.upstream_seconds
+
+
+async def test_a_refusal_adds_nothing_to_what_the_backend_takes(staged: Staged) -> None:
+    stage = await staged(rules=(RULE,))
+    client = await stage.connect()
+    await client.send(get(b"/", EVIL_PREFLIGHT, method=b"OPTIONS"))
+    assert (await client.response()).status == 403
+    record = await stage.book.next()
+    assert (record.upstream_seconds, record.added_seconds) == (-1.0, -1.0)
