@@ -83,6 +83,7 @@ REQUEST_PREFIXES = _followed("via:") | prefixes(
     "forwarded",
     "x-forwarded-",
     "x-request-id",
+    "traceparent",
     "sec-fetch-site",
     "sec-websocket-",
     "access-control-request-",

@@ -170,6 +170,11 @@ def _note_request_id(head: RequestHead, _line: bytes, value: bytes) -> None:
         head.request_id = value
 
 
+def _note_traceparent(head: RequestHead, _line: bytes, value: bytes) -> None:
+    """Keep it for the log; two are no trace's."""
+    head.traceparent = value if not head.traceparent else b","
+
+
 def _note_max_forwards(head: RequestHead, line: bytes, value: bytes) -> None:
     """Count one hop down where it means something (RFC 9110 §7.6.2)."""
     if head.method != b"OPTIONS":
@@ -204,6 +209,7 @@ _NOTES = {
     b"access-control-request-headers": _note_request_headers,
     b"access-control-request-private-network": _note_private_network,
     b"x-request-id": _note_request_id,
+    b"traceparent": _note_traceparent,
     b"max-forwards": _note_max_forwards,
     b"forwarded": _note_forwarded,
     b"via": _note_via,

@@ -36,6 +36,7 @@ class RequestHead:
     expects_continue = False
     keep_alive = True
     request_id = b""
+    traceparent = b""
     max_forwards = b""
     # X-Forwarded-* and Forwarded lines as (lower-case name, value), in order.
     forwarded: tuple[tuple[bytes, bytes], ...] = ()

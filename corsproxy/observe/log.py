@@ -142,6 +142,8 @@ def _fields(record: Record) -> dict[str, object]:
     fields["client"] = from_text(record.client, 64)
     if record.request_id:
         fields["request_id"] = from_text(record.request_id, 64)
+    if record.trace_id:
+        fields["trace_id"] = record.trace_id
     if record.notes:
         fields["notes"] = list(record.notes)
     _add_measures(fields, record)

@@ -225,7 +225,7 @@ class ClientConnection(asyncio.Protocol):
         self._left = head.length
         if head.length == CHUNKED:
             self._chunks = ChunkedReader(BadRequest, decode=True)
-        exchange = Exchange(self, head, forwarding, decision)
+        exchange = engine.exchange(self, head, forwarding, decision)
         if engine.candidate is not None:
             other = engine.candidate.decide(head, forwarding.scheme, forwarding.host)
             exchange.compared = compare(decision, other, head)
@@ -246,7 +246,7 @@ class ClientConnection(asyncio.Protocol):
         self._buffer = b""
         self._left = CHUNKED  # whatever still comes is nobody's request
         self._head_since = 0.0
-        self.exchange = Exchange(self, head, forwarding, decision)
+        self.exchange = self.engine.exchange(self, head, forwarding, decision)
         self.exchange.failed(why)
 
     # --- bodies --------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from weakref import WeakSet
 from corsproxy.config.settings import Endpoint, Settings
 from corsproxy.cors.policy import Policy
 from corsproxy.proxy.downstream import ClientConnection
+from corsproxy.proxy.exchange import Exchange
 from corsproxy.proxy.forwarded import TrustedProxies
 from corsproxy.proxy.handshakes import Door, TlsListener
 from corsproxy.proxy.laggards import Laggards
@@ -25,6 +26,8 @@ from corsproxy.proxy.listener import Listener, server_context, tls_front
 from corsproxy.proxy.plain import PlainClient
 from corsproxy.proxy.pool import Pool, tls_context
 from corsproxy.proxy.record import Gauges, Observer
+from corsproxy.proxy.traced import TracedExchange
+from corsproxy.proxy.tracing import Tracer
 from corsproxy.proxy.tunnel import Tunnel
 from corsproxy.proxy.upstream import UpstreamConnection
 
@@ -40,8 +43,9 @@ _SWEPT_A_TURN = 250
 class Engine:
     """Serves one set of listeners until it is drained."""
 
-    def __init__(self, settings: Settings, observer: Observer) -> None:
+    def __init__(self, settings: Settings, observer: Observer, tracer: Tracer | None = None) -> None:
         self.observer = observer
+        self.exchange = Exchange if tracer is None else partial(TracedExchange, tracer)
         self.clients: set[ClientConnection] = set()
         self.tunnels: set[Tunnel] = set()
         self.is_draining = False

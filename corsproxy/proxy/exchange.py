@@ -18,6 +18,7 @@ from corsproxy.http1.framing import CHUNKED, UNTIL_CLOSE, chunk
 from corsproxy.http1.reply import answer, problem
 from corsproxy.http1.request import RequestHead
 from corsproxy.http1.response import ResponseHead
+from corsproxy.http1.traceparent import trace_id
 from corsproxy.proxy.faults import Fault, fault, proxy_error
 from corsproxy.proxy.forwarded import Forwarding
 from corsproxy.proxy.granting import cors_names, dropped_cookies, granted_lines, remove_cors
@@ -424,7 +425,8 @@ class Exchange:
             self._is_over = True
             self._report()
 
-    def _report(self) -> None:
+    def _report(self) -> Record:
+        """Hand the account of this exchange over."""
         head = self.head
         decision = self.decision
         seconds = time.perf_counter() - self._started
@@ -443,34 +445,35 @@ class Exchange:
                 request_headers = head.request_headers
             elif decision.kind is _SAME_ORIGIN:
                 sec_fetch_site = head.sec_fetch_site
-        self.client.engine.observer.finished(
-            # As Record(…), which costs twice as much.
-            _new(
-                Record,
-                (
-                    decision,
-                    self._status,
-                    None if why is None else why.reason,
-                    time.time() - seconds,
-                    seconds,
-                    self._upstream_seconds,
-                    self._forwarding.client,
-                    head.method,
-                    head.path,
-                    self._forwarding.host,
-                    origin,
-                    self.request_bytes,
-                    self.response_bytes,
-                    head.request_id.decode() if head.request_id else "",
-                    notes,
-                    removed,
-                    self._detail if why is None else why.detail,
-                    request_method,
-                    request_headers,
-                    sec_fetch_site,
-                    dropped,
-                    compared,
-                    self._added_seconds,
-                ),
-            )
+        # As Record(…), which costs twice as much.
+        record = _new(
+            Record,
+            (
+                decision,
+                self._status,
+                None if why is None else why.reason,
+                time.time() - seconds,
+                seconds,
+                self._upstream_seconds,
+                self._forwarding.client,
+                head.method,
+                head.path,
+                self._forwarding.host,
+                origin,
+                self.request_bytes,
+                self.response_bytes,
+                head.request_id.decode() if head.request_id else "",
+                notes,
+                removed,
+                self._detail if why is None else why.detail,
+                request_method,
+                request_headers,
+                sec_fetch_site,
+                dropped,
+                compared,
+                self._added_seconds,
+                trace_id(head.traceparent) if head.traceparent else "",
+            ),
         )
+        self.client.engine.observer.finished(record)
+        return record

@@ -48,6 +48,7 @@ class Record(NamedTuple):
     dropped_cookies: tuple[tuple[bytes, CookieFault], ...] = ()
     compared: Comparison | None = None  # what the candidate says, where there is one
     added_seconds: float = -1.0  # until the backend had the request's head; -1.0 where it never did
+    trace_id: str = ""  # of the trace it belongs to, 32 hexadecimal digits; "" where it names none
 
 
 class Gauges(NamedTuple):

@@ -13,6 +13,7 @@ from corsproxy.proxy.engine import Engine
 from corsproxy.proxy.sockets import Listening
 from corsproxy.service.crew import StartError
 from corsproxy.service.reload import AdoptError
+from corsproxy.service.tracing import open_tracing
 
 __all__ = ["Alone"]
 
@@ -24,7 +25,8 @@ class Alone:
         self._listening = listening
         self._observer = observer
         try:
-            self._engine = Engine(settings, observer)
+            self._tracing = open_tracing(settings, observer.event)
+            self._engine = Engine(settings, observer, self._tracing.tracer)
         except (OSError, ValueError) as fault:
             raise StartError(str(fault)) from fault
 
@@ -59,7 +61,9 @@ class Alone:
     async def drain(self) -> None:
         """Close the listeners, finish, and cut what is left after timeouts.drain."""
         await self._engine.drain()
+        await self._tracing.close()
 
     async def abort(self) -> None:
         """Cut everything."""
+        self._tracing.hurry()
         self._engine.abort()

@@ -14,6 +14,7 @@ from contextlib import suppress
 
 from corsproxy.observe.observer import WorkerObserver, wants_colour
 from corsproxy.observe.stdlib import adopt_libraries
+from corsproxy.observe.tracing import Tracing
 from corsproxy.proxy.engine import Engine
 from corsproxy.service.allocator import keep_freed_memory
 from corsproxy.service.control import (
@@ -35,6 +36,7 @@ from corsproxy.service.control import (
     Told,
 )
 from corsproxy.service.member import WORKER_SIGNALS
+from corsproxy.service.tracing import open_tracing
 
 __all__ = ["work"]
 
@@ -61,8 +63,9 @@ async def work(descriptor: int) -> int:
 
 async def _serve(begin: Begin, observer: WorkerObserver, line: Line) -> int:
     try:
-        engine = Engine(begin.settings, observer)
-        worker = Worker(engine, observer, line)
+        tracing = open_tracing(begin.settings, observer.event)
+        engine = Engine(begin.settings, observer, tracing.tracer)
+        worker = Worker(engine, observer, tracing, line)
         await engine.open([(endpoint, _inherited(number)) for endpoint, number in begin.listeners])
     except (OSError, ValueError) as fault:
         line.send(Failed(str(fault)))
@@ -75,9 +78,10 @@ async def _serve(begin: Begin, observer: WorkerObserver, line: Line) -> int:
 class Worker:
     """One engine under orders."""
 
-    def __init__(self, engine: Engine, observer: WorkerObserver, line: Line) -> None:
+    def __init__(self, engine: Engine, observer: WorkerObserver, tracing: Tracing, line: Line) -> None:
         self._engine = engine
         self._observer = observer
+        self._tracing = tracing
         self._line = line
         self._is_over = asyncio.Event()
         self._is_leaving = False
@@ -96,6 +100,7 @@ class Worker:
         await self._engine.drain()
         observer = self._observer
         self._line.send(Farewell(observer.snapshot(self._engine.gauges()), observer.ledger()))
+        await self._tracing.close()
         orders.cancel()
         with suppress(asyncio.CancelledError):
             await orders
@@ -113,7 +118,7 @@ class Worker:
                     self._is_over.set()
                 case Abort():
                     self._is_over.set()
-                    self._engine.abort()
+                    self._abort()
 
     def _adopt(self, order: Adopt) -> Adopted:
         try:
@@ -123,10 +128,14 @@ class Worker:
         self._observer.adopt(order.settings)
         return Adopted(order.number)
 
+    def _abort(self) -> None:
+        self._tracing.hurry()
+        self._engine.abort()
+
     def _terminate(self) -> None:
         if self._is_leaving:
             self._is_over.set()
-            self._engine.abort()
+            self._abort()
             return
         self._is_leaving = True
         self._line.send(Leaving())
