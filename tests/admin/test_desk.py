@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -171,7 +172,7 @@ async def test_the_real_one_lives_by_its_package_alone(
     assert not process.is_running()
 
 
-STATUS = {
+STATUS: dict[str, Any] = {
     "state": "serving",
     "uptime_seconds": 1.0,
     "upstream": "127.0.0.1:5000",
