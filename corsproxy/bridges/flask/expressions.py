@@ -371,6 +371,7 @@ class Expressions:
         """Give a value to a name, or to several."""
         if isinstance(target, ast.Name):
             scope.names[target.id] = value
+            scope.places[target.id] = self.place(target, scope)
         elif isinstance(target, (ast.Tuple, ast.List)):
             parts = (
                 list(value) if isinstance(value, (list, tuple)) and len(value) == len(target.elts) else None

@@ -63,9 +63,10 @@ class Decoration:
 
 @dataclass(eq=False, slots=True)
 class View:
-    """A class as a view: what `as_view()` returns."""
+    """A class as a view: what `as_view()` returns; `marks` as those of a function."""
 
     kind: Class
+    marks: list[object] = field(default_factory=list)
 
 
 @dataclass(eq=False, slots=True)
@@ -81,7 +82,7 @@ class Mark:
 
 @dataclass(eq=False, slots=True)
 class Route:
-    """One URL rule. `decorations` are on the whole view; `by_method` on single methods of a class."""
+    """One URL rule. `decorations` are on the whole view; `by_method` on methods of a class, out of reach of OPTIONS."""
 
     rule: str
     methods: tuple[str, ...]

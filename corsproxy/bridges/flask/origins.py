@@ -184,7 +184,7 @@ class _Carrier:
             self._lose(Code.REGEX_UNSUPPORTED, item, what, _FILL)
             return
         entries, problems = self._choose(pattern, reading, old, item)
-        examples = _let_in(old, entries)
+        examples = _let_in(old, entries, reading.text)
         if not entries:
             self._give_up(pattern, problems, item, examples)
             return
@@ -248,8 +248,9 @@ def tightened(pattern: str, reading: Reading) -> Iterator[tuple[list[str], bool]
     if "*" in glob and not wildcard_faults(glob):
         yield [glob], False
     plain = [_plain(pieces, reading) for pieces in reading.alternatives or ()]
-    if plain and None not in plain:
-        yield list(dict.fromkeys(text for text in plain if text)), False
+    found = [text for texts in plain for text in texts or ()]
+    if found and None not in plain:
+        yield list(dict.fromkeys(found)), False
     yield [reading.text], True
     for narrower in ("[a-z0-9-]+", "[a-z0-9-]*"):
         text = re.sub(r"(?<!\\)\.[*+]", narrower, reading.text)
@@ -257,19 +258,30 @@ def tightened(pattern: str, reading: Reading) -> Iterator[tuple[list[str], bool]
             yield [text], True
 
 
-def _plain(pieces: Pieces, reading: Reading) -> str | None:
-    """Write one alternative as an origin, with `*` for sub-domains or the port; "": no browser sends it; None: it cannot."""
+def _plain(pieces: Pieces, reading: Reading) -> list[str] | None:
+    """Write one alternative as origins, with `*` for sub-domains or the port; []: no browser sends it; None: it cannot."""
     if len(pieces) == 1 and isinstance(pieces[0], str):
         text = pieces[0]
         if origin_faults(text):
-            return ""
+            return []
         host = text.partition("://")[2]
-        return f"{text}:*" if not reading.is_anchored and is_local(host) else text
+        return [f"{text}:*" if not reading.is_anchored and is_local(host) else text]
     match pieces:
-        case (str(scheme), Open(kind="any"), str(rest)) if scheme.endswith("://") and rest.startswith("."):
-            text = f"{scheme}*{rest}"
-            return None if wildcard_faults(text) else text
+        case (str(scheme), Open(kind="any") as gap, str(rest)) if scheme.endswith("://"):
+            return _below([scheme], gap, rest)
+        case (Open(kind="any") as gap, str(rest)):
+            return _below(["https://", "http://"], gap, rest)
     return None
+
+
+def _below(schemes: Sequence[str], gap: Open, rest: str) -> list[str] | None:
+    """Write what ends in a host: its sub-domains, and itself where nothing has to stand before it."""
+    host = rest.removeprefix(".")
+    found = [f"{scheme}*.{host}" for scheme in schemes]
+    if host == rest and gap.least == 0:
+        found = [text for scheme in schemes for text in (f"{scheme}{host}", f"{scheme}*.{host}")]
+    is_spelled = not any(origin_faults(f"{scheme}{host}") for scheme in schemes)
+    return found if is_spelled and not any(wildcard_faults(text) for text in found if "*" in text) else None
 
 
 def _matcher(entries: Sequence[Entry]) -> OriginMatcher:
@@ -311,10 +323,11 @@ def _is_within(entries: Sequence[Entry], old: re.Pattern[str]) -> bool:
     return all(old.match(text) for text in admitted(entries))
 
 
-def _let_in(old: re.Pattern[str], entries: Sequence[Entry]) -> tuple[str, ...]:
+def _let_in(old: re.Pattern[str], entries: Sequence[Entry], strict: str) -> tuple[str, ...]:
     """Return origins of somebody else that the old expression let in and the entries do not; three at most."""
     matcher = _matcher(entries)
-    meant = admitted(entries) or ["https://app.example.com"]
+    others = admitted([Entry(strict, "", is_regex=True)])
+    meant = admitted(entries) or sorted(others, key=len)[:1] or ["https://app.example.com"]
     own = {owner(_host(text)) for text in meant}
     found: dict[str, None] = {}
     for candidate in [

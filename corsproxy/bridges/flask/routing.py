@@ -5,6 +5,7 @@ whole by `decorators`, or method by method.
 """
 
 import ast
+from collections.abc import Iterable
 
 from corsproxy.bridges.flask.expressions import Call, said
 from corsproxy.bridges.flask.findings import Code, Findings, Place
@@ -100,14 +101,12 @@ class Routing(Statements):
             return inner
         if isinstance(decorator, External) and isinstance(inner, Function):
             inner.marks.append(decorator)
-        if isinstance(decorator, Decoration):
-            marks = inner.marks if isinstance(inner, Function) else []
-            if any(isinstance(mark, Mark) for mark in marks):
+        if isinstance(decorator, Decoration) and isinstance(inner, (Function, View)):
+            if any(isinstance(mark, Mark) for mark in inner.marks):
                 what = "@cross_origin stands above the decorator that makes the route, and so does nothing."
                 self.findings.add(Code.NO_EFFECT, decorator.place, what)
                 self._used(decorator)
-            marks.append(decorator)
-            return inner
+            inner.marks.append(decorator)
         if isinstance(decorator, Mark):
             self._put(decorator, inner)
         return inner
@@ -118,31 +117,19 @@ class Routing(Statements):
 
     def _put(self, mark: Mark, view: object) -> None:
         """Put a view on its URLs."""
-        decorations: list[Decoration] = []
+        decorations = _decorations(view.marks) if isinstance(view, (Function, View)) else []
         by_method: list[tuple[str, Decoration]] = []
         methods = mark.methods
         if isinstance(view, Function):
-            decorations = [each for each in view.marks if isinstance(each, Decoration)]
             view.marks.append(mark)
         kind = view.kind if isinstance(view, View) else view
         if isinstance(kind, Class):
-            members = kind.all_names()
-            methods = methods or tuple(verb.upper() for verb in VERBS if verb in members)
-            for key in ("decorators", "method_decorators"):
-                listed = members.get(key)
-                decorations += (
-                    [each for each in listed if isinstance(each, Decoration)]
-                    if isinstance(listed, list)
-                    else []
-                )
-            for verb in VERBS:
-                member = members.get(verb)
-                marks = member.marks if isinstance(member, Function) else []
-                by_method += [(verb.upper(), each) for each in marks if isinstance(each, Decoration)]
+            methods = methods or tuple(verb.upper() for verb in VERBS if verb in kind.all_names())
+            by_method = self._in_class(kind, methods)
         router = mark.router
         prefix = router.prefix if isinstance(router, Api) else ""
         if isinstance(router, Api):
-            decorations += [each for each in router.decorators if isinstance(each, Decoration)]
+            decorations += _decorations(router.decorators)
         for each in (*decorations, *(one for _, one in by_method)):
             self._used(each)
         kept = router if isinstance(router, Router) else router.router
@@ -154,6 +141,25 @@ class Routing(Statements):
             (
                 router.waiting if isinstance(router, Api) and kept is None else kept.routes if kept else []
             ).append(route)
+
+    def _in_class(self, kind: Class, methods: tuple[str, ...]) -> list[tuple[str, Decoration]]:
+        """Return what `decorators` and decorated methods of a class put on each method; OPTIONS never gets there."""
+        members = kind.all_names()
+        found: list[tuple[str, Decoration]] = []
+        for verb in methods:
+            member = members.get(verb.lower())
+            found += [
+                (verb, each) for each in _decorations(member.marks if isinstance(member, Function) else [])
+            ]
+            for key in ("method_decorators", "decorators"):
+                listed = members.get(key)
+                listed = listed.get(verb.lower()) if isinstance(listed, dict) else listed
+                found += [(verb, each) for each in _decorations(listed if isinstance(listed, list) else [])]
+        for _, each in found[:1]:
+            what = "@cross_origin is inside a class here, where preflights never get: Flask answers OPTIONS by itself."
+            fix = "write allow_methods and allow_headers of its rule, if preflights are to get through"
+            self.findings.add(Code.NO_EFFECT, each.place, what, fix=fix)
+        return found
 
     # -- APIs made of resources
 
@@ -197,3 +203,7 @@ class Routing(Statements):
             route.rule = api.prefix + (below.prefix if path is None else path.rstrip("/")) + rest
         (api.waiting if api.router is None else api.router.routes).extend(below.waiting)
         below.waiting = []
+
+
+def _decorations(marks: Iterable[object]) -> list[Decoration]:
+    return [each for each in marks if isinstance(each, Decoration)]

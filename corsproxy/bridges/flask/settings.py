@@ -54,15 +54,17 @@ def from_mapping(config: Config, mapping: object, place: Place) -> None:
 def from_object(config: Config, holder: object, place: Place) -> None:
     """Set what a class, an object or a module has in capitals."""
     if isinstance(holder, Module):
-        names = holder.scope.names
+        names, places = holder.scope.names, holder.scope.places
     elif isinstance(holder, Class):
-        names = holder.all_names()
+        names, places = holder.all_names(), holder.all_places()
     elif isinstance(holder, Instance):
-        names = {**holder.kind.all_names(), **holder.names}
+        names, places = {**holder.kind.all_names(), **holder.names}, holder.kind.all_places()
     else:
         config.beyond = holder if isinstance(holder, Unknown) else Unknown("settings from elsewhere", place)
         return
-    from_mapping(config, {name: value for name, value in names.items() if name.isupper()}, place)
+    for name, value in names.items():
+        if name.isupper():
+            put(config, name, value, places.get(name, place))
 
 
 def from_prefixed_environment(config: Config, environment: Environment, prefix: str) -> None:

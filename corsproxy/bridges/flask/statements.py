@@ -323,7 +323,7 @@ class Statements(Expressions):
         bases = tuple(self.evaluate(base, scope) for base in node.bases if not isinstance(base, ast.Starred))
         inner = Scope(scope.file, {}, scope)
         self.block(node.body, inner)
-        made: object = Class(node.name, self.place(node, scope), bases, inner.names)
+        made: object = Class(node.name, self.place(node, scope), bases, inner.names, inner.places)
         for decorator in reversed(node.decorator_list):
             made = self.decorate(self.evaluate(decorator, scope), made, decorator, scope)
         scope.names[node.name] = made

@@ -72,6 +72,7 @@ class Scope:
     file: str
     names: dict[str, object] = field(default_factory=dict)
     above: "Scope | None" = None
+    places: dict[str, Place] = field(default_factory=dict)
 
     def find(self, name: str) -> object | None:
         """Return what a name stands for; None where nothing is known of it (Python's None is a value too: see `has`)."""
@@ -118,6 +119,7 @@ class Class:
     place: Place
     bases: tuple[object, ...]
     names: dict[str, object]
+    places: dict[str, Place] = field(default_factory=dict)
 
     def find(self, name: str) -> object | None:
         """Look an attribute up, in the class and in what it is made of."""
@@ -136,6 +138,14 @@ class Class:
             else isinstance(base, Class) and base.is_a(*names)
             for base in self.bases
         )
+
+    def all_places(self) -> dict[str, Place]:
+        """Return where each attribute was written, as far as that is known."""
+        found: dict[str, Place] = {}
+        for base in reversed(self.bases):
+            if isinstance(base, Class):
+                found.update(base.all_places())
+        return {**found, **self.places}
 
     def all_names(self) -> dict[str, object]:
         """Return all attributes, inherited ones included."""

@@ -1,0 +1,8 @@
+from shop import create_app
+
+app = create_app()
+
+
+@app.get("/health")
+def health():
+    return "ok"
