@@ -12,6 +12,7 @@ from types import FrameType
 from typing import NoReturn
 
 from bench import (
+    endurance,
     greed,
     greedy,
     install,
@@ -45,6 +46,7 @@ latency            what each proxy adds to one connection's answers
 memory             what 2 000 idle and 200 unread connections cost
 rules              corsproxy with 10 000 origins and with 1 000 rules against one rule
 greedy [WAYS]      what greedy clients cost corsproxy, and how others are served meanwhile; WAYS with commas
+soak               everything mixed for --minutes, backend killed, reloads; with one worker, then with two
 profile            corsproxy alone under perf or py-spy
 report [FILE]      the tables of a result, the newest by default
 publish [FILE]     the same, with the newest of latency, memory and rules, into docs/performance.md; keeps the results
@@ -87,6 +89,7 @@ def parser() -> argparse.ArgumentParser:
     add("file", nargs="?", type=Path, help="the result to report or publish; of greedy: the ways")
     add("--rounds", type=_positive, default=3, help="how often each peer has its turn (3)")
     add("--seconds", type=_positive, default=1, help="how long each turn takes (1)")
+    add("--minutes", type=float, default=3.0, help="how long a soak takes with each number of workers (3)")
     add("--only", type=_some_of([*peers.BY_NAME]), default=[*peers.BY_NAME], help="peers, with commas")
     add(
         "--workloads",
@@ -225,6 +228,17 @@ def _greedy(options: argparse.Namespace) -> int:
     return 1 if any(greedy.broken(each, plain) for each in found) else 0
 
 
+def _soak(options: argparse.Namespace) -> int:
+    allow_many_files()
+    cores = Cores.of_this_machine()
+    with working_folder() as folder:
+        found = [endurance.soak(cores, folder, workers, options.minutes, _say) for workers in (1, 2)]
+    table = endurance.table(found)
+    _print(options, [table])
+    _write(options, table, [asdict(each) for each in found])
+    return 1 if any(endurance.faults(each) for each in found) else 0
+
+
 def _profile(options: argparse.Namespace) -> int:
     peer = next(iter(_wanted(options)))
     if missing := peer.missing() or profile.tool_missing(options.tool):
@@ -279,6 +293,7 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "memory": _memory,
     "rules": _rules,
     "greedy": _greedy,
+    "soak": _soak,
     "profile": _profile,
     "report": _report,
     "publish": _publish,

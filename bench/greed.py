@@ -163,7 +163,7 @@ def _slow_bodies(wire: Wire) -> None:
 
 def _slow_readers(wire: Wire) -> None:
     """Each asks for 100 MB and takes none of it."""
-    crowd = wire.crowd(2_000, buffer=4096)
+    crowd = wire.crowd(1_000, buffer=4096)
     wire.requests = len(crowd)
     for each in crowd:
         wire.send(each, b"GET /large HTTP/1.1\r\n" + _HOST + b"\r\n")
@@ -204,7 +204,7 @@ def _handshakes(wire: Wire) -> None:
     hello = _hello()
     for each in wire.crowd(4_000):
         wire.send(each, hello)
-    time.sleep(_HELD)
+    time.sleep(2 * _HELD)
 
 
 _NOTHING: frozenset[str] = frozenset()
@@ -228,7 +228,10 @@ ALL: tuple[Way, ...] = (
         {"timeouts": {"client_header": "5s"}},
     ),
     Way("slow-bodies", "2,000 uploads, a byte a second", _slow_bodies, _NOTHING),
-    Way("slow-readers", "2,000 downloads of 100 MB, not read", _slow_readers, _NOTHING),
+    Way(
+        "slow-readers", "1,000 downloads of 100 MB, not read", _slow_readers, _NOTHING,
+        {"upstream": {"max_connections": 5_000}},
+    ),
     Way(
         "tunnels", "4,000 idle WebSockets", _tunnels, frozenset({"101"}),
         {"upstream": {"max_connections": 5_000}},

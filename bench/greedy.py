@@ -19,7 +19,7 @@ from pathlib import Path
 from bench import accounting, canary
 from bench.answers import ask
 from bench.children import Child, Children, DidNotStart
-from bench.greed import ALL, BASELINE, Way
+from bench.greed import BASELINE, Way
 from bench.machine import Cores
 from bench.peers.corsproxy_peer import interpreter, rule
 from bench.peers.peer import ROOT
@@ -27,9 +27,10 @@ from bench.report import Table
 from bench.talk import Wire
 from bench.workloads import GET
 
-__all__ = ["HIGHEST", "Cost", "broken", "measure", "table"]
+__all__ = ["CONNECTION", "HIGHEST", "Cost", "broken", "free_port", "measure", "table", "wait_for_answer"]
 
 HIGHEST = 100  # times; the issue's own
+CONNECTION = 256 * 1024  # bytes that any connection may hold: one read of the event loop
 _PATIENCE = 20.0
 _SETTLE = 1.0
 
@@ -60,7 +61,7 @@ def measure(
 ) -> tuple[Cost, list[Cost]]:
     """Measure a plain GET, then each way; raises DidNotStart and OSError."""
     with Children(folder) as children:
-        backend = _free_port()
+        backend = free_port()
         children.start(
             "backend",
             [interpreter(), "-m", "bench.greedy_backend", str(backend)],
@@ -96,7 +97,7 @@ class _Stand:
 
     def cost(self, way: Way) -> Cost:
         """Do it to a fresh proxy; return what it came to."""
-        port = _free_port()
+        port = free_port()
         proxy = self._proxy(way, port)
         watching = self._children.start(
             f"canary-{way.name}",
@@ -132,7 +133,7 @@ class _Stand:
     def _proxy(self, way: Way, port: int) -> Child:
         config = {
             "listen": f"127.0.0.1:{port}",
-            "admin": {"listen": f"127.0.0.1:{_free_port()}"},
+            "admin": {"listen": f"127.0.0.1:{free_port()}"},
             "log": {"access": "refused"},
             "rules": [rule()],
             **way.settings,
@@ -149,7 +150,7 @@ class _Stand:
             core=self._cores.proxy,
             cwd=ROOT,
         )
-        _wait(child, port, has_tls=way.tls)
+        wait_for_answer(child, port, good=400 if way.tls else 200)  # plain HTTP on a TLS port
         return child
 
 
@@ -200,16 +201,15 @@ def _certificate(folder: Path) -> dict[str, str]:
     return paths
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
         return port
 
 
-def _wait(child: Child, port: int, *, has_tls: bool) -> None:
-    """Wait for a first answer; on a TLS port the 400 to plain HTTP is one."""
+def wait_for_answer(child: Child, port: int, *, good: int) -> None:
+    """Wait for a first answer with that status. Raises DidNotStart."""
     deadline = time.monotonic() + _PATIENCE
-    good = 400 if has_tls else 200
     while time.monotonic() < deadline and child.popen.poll() is None:
         with suppress(OSError):
             if ask(port, GET.message, timeout=5).status == good:
@@ -226,6 +226,8 @@ def broken(cost: Cost, plain: Cost) -> list[str]:
         "CPU": cost.cpu_a_byte / plain.cpu_a_byte,
         "log": cost.logged / cost.sent,
     }
+    if cost.memory <= CONNECTION * cost.connections:
+        del ratios["memory"]
     found += [f"{name} is {times:.0f} times" for name, times in ratios.items() if times > HIGHEST]
     if cost.others.bad or not cost.others.good:
         found.append(f"others: {cost.others.bad} of {cost.others.bad + cost.others.good} were not served")
@@ -257,6 +259,3 @@ def _row(cost: Cost, plain: Cost) -> tuple[str, ...]:
         f"{cost.others.worst_ms:.0f}",
         "; ".join(broken(cost, plain)) or "-",
     )
-
-
-WAYS = {way.name: way for way in ALL}

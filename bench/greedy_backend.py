@@ -1,4 +1,4 @@
-"""The backend of `greedy`: answers at once, takes any upload, drips chunks, opens tunnels and says nothing in them.
+"""The backend of `greedy` and `soak`: answers at once, takes any upload, sends chunks and events, echoes in tunnels.
 
 `python -m bench.greedy_backend PORT`. It knows no CORS and keeps connections open.
 """
@@ -6,15 +6,18 @@
 import asyncio
 import importlib.util
 import re
+import socket
 import sys
 from typing import cast
 
 from bench.workloads import SMALL_JSON
 
-__all__ = ["CHUNK", "CHUNKS", "main"]
+__all__ = ["CHUNK", "CHUNKS", "EVENT", "EVENTS", "main"]
 
 CHUNKS = 1_000_000
 CHUNK = b"1\r\nx\r\n"
+EVENTS = 10
+EVENT = b"9\r\ndata: 1\n\n\r\n"
 _SMALL = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(SMALL_JSON)
 _LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)", re.IGNORECASE)
 _LAST_CHUNK = b"0\r\n\r\n"
@@ -30,11 +33,18 @@ class Connection(asyncio.Protocol):
         self._left = 0  # of an upload; -1: until its last chunk
         self._due = 0  # of a large answer
         self._is_paused = False
+        self._is_tunnel = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        # Else the kernel alone would hold gigabytes for those who do not read.
+        bound: socket.socket = transport.get_extra_info("socket")
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 64 * 1024)
 
     def data_received(self, data: bytes) -> None:
+        if self._is_tunnel:
+            self._transport.write(data)
+            return
         self._held += data
         while self._held and (self._drop_body() if self._left else self._take_head()):
             pass
@@ -53,6 +63,7 @@ class Connection(asyncio.Protocol):
         self._held = rest
         length = _LENGTH.search(head)
         if b"\r\nUpgrade: websocket" in head:
+            self._is_tunnel = True
             self._transport.write(
                 b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
             )
@@ -68,12 +79,25 @@ class Connection(asyncio.Protocol):
         if head.startswith(b"GET /chunks "):
             self._transport.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
             self._transport.write(CHUNK * CHUNKS + _LAST_CHUNK)
+        elif head.startswith(b"GET /events "):
+            self._transport.write(
+                b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+            )
+            self._tell(EVENTS)
         elif head.startswith(b"GET /large "):
             self._due = 100_000_000
             self._transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % self._due)
             self._write_large()
         else:
             self._transport.write(_SMALL + SMALL_JSON)
+
+    def _tell(self, left: int) -> None:
+        """Send an event now and then, as many as are left."""
+        if self._transport.is_closing():
+            return
+        self._transport.write(EVENT if left else _LAST_CHUNK)
+        if left:
+            asyncio.get_running_loop().call_later(0.02, self._tell, left - 1)
 
     def _write_large(self) -> None:
         while self._due and not self._is_paused:
