@@ -170,6 +170,8 @@ def _of_outcome(record: Record) -> Mapping[str, Value]:
         attributes["http.response.status_code"] = record.status
     if record.upstream_seconds >= 0.0:
         attributes["corsproxy.upstream_seconds"] = round(record.upstream_seconds, 6)
+    if record.added_seconds >= 0.0:
+        attributes["corsproxy.added_seconds"] = round(record.added_seconds, 6)
     if record.fault is not None:
         attributes["corsproxy.fault"] = record.fault.value
     if record.detail:

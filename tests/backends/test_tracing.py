@@ -161,7 +161,7 @@ def test_one_trace_from_the_page_to_flask(traced: Chain) -> None:
     assert seen["traceparent"][:-2] == f"00-{trace}-{proxy.id}-"
     assert proxy.seconds >= flask.seconds
     upstream = proxy.attributes.pop("corsproxy.upstream_seconds")
-    assert 0 < upstream <= proxy.seconds
+    assert 0 < proxy.attributes.pop("corsproxy.added_seconds") < upstream <= proxy.seconds
     place = proxy.attributes.pop("corsproxy.decision.place")
     assert place.endswith("corsproxy.yaml:9")
     assert proxy.attributes == {

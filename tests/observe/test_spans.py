@@ -124,6 +124,7 @@ def test_a_forwarded_request(stand: Stand) -> None:
         **ALLOWED,
         "http.response.status_code": 200,
         "corsproxy.upstream_seconds": 0.01,
+        "corsproxy.added_seconds": 0.0001,
         "corsproxy.request_id": "r-1",
     }
     assert ended.events == ()
@@ -136,7 +137,9 @@ def test_a_preflight(stand: Stand) -> None:
     asked = (b"Origin: " + EVIL, b"Access-Control-Request-Method: PUT")
     span, _ = stand.begin(*asked, method=b"OPTIONS")
     head = Head(method=b"OPTIONS", origin=EVIL, request_method=b"PUT")
-    span.finish(exchange(head, status=403, upstream_seconds=-1.0, detail="refused by rule api"))
+    span.finish(
+        exchange(head, status=403, upstream_seconds=-1.0, added_seconds=-1.0, detail="refused by rule api")
+    )
     ended = stand.ended()
     assert (ended.name, ended.parent, ended.status.status_code) == ("OPTIONS api", None, StatusCode.UNSET)
     assert ended.attributes == {
@@ -209,6 +212,7 @@ def test_what_is_an_error(
     said = {
         "http.response.status_code": fields["status"] or None,
         "corsproxy.upstream_seconds": 0.01,
+        "corsproxy.added_seconds": 0.0001,
         "corsproxy.fault": fields.get("fault"),
         "corsproxy.detail": fields.get("detail"),
     }

@@ -18,6 +18,7 @@ from corsproxy.cors.rule import Origins, Rule
 from corsproxy.cors.vocabulary import Reason
 from corsproxy.proxy.engine import Engine
 from corsproxy.proxy.record import Gauges, Record
+from corsproxy.proxy.tracing import Tracer
 from tests.proxy.strict import Message, Reading
 
 PATIENCE = 5.0
@@ -310,6 +311,7 @@ class Stage:
         trusted_proxies: tuple[str, ...] = (),
         public_origins: tuple[str, ...] = (),
         tls: ServerTls | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         self.backend = Backend()
         self._buffer = buffer
@@ -332,7 +334,7 @@ class Stage:
             public_origins=public_origins,
             tls=tls,
         )
-        self.engine = Engine(self.settings, self.book)
+        self.engine = Engine(self.settings, self.book, tracer)
 
     def upstream(
         self,
