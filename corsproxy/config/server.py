@@ -65,7 +65,7 @@ def read_server(keys: FileKeys, folder: Path, findings: Findings) -> Server:
         listen=listen,
         workers=keys.workers if isinstance(keys.workers, int) else usable(),
         tls=reader.tls(keys, listen),
-        upstream=reader.upstream(keys.upstream),
+        upstream=reader.upstream(keys.upstream, listen),
         admin=reader.admin(keys, listen),
         trusted_proxies=reader.networks(keys.trusted_proxies),
         public_origins=reader.public_origins(keys.public_origins),
@@ -74,6 +74,15 @@ def read_server(keys: FileKeys, folder: Path, findings: Findings) -> Server:
         log=Log(level=keys.log.level, format=keys.log.format, access=keys.log.access),
         tracing=reader.tracing(keys.tracing),
     )
+
+
+def _is_here(backend: Endpoint, listen: Endpoint) -> bool:
+    """Tell whether who connects to the backend surely reaches our own listener: on loopback, or by the same text."""
+    if backend.path or listen.path:
+        return backend.path == listen.path
+    host = "127.0.0.1" if backend.host == "localhost" else backend.host
+    is_loopback = host == "::1" or host.startswith("127.")
+    return (is_loopback or host == listen.host) and clash(Endpoint(host, backend.port), listen)
 
 
 class _ServerReader:
@@ -121,10 +130,14 @@ class _ServerReader:
             )
         return Admin(endpoint=endpoint, hosts=tuple(host.lower() for host in keys.admin.hosts))
 
-    def upstream(self, written: str | UpstreamKeys) -> Upstream:
+    def upstream(self, written: str | UpstreamKeys, listen: Sequence[Endpoint]) -> Upstream:
         keys = UpstreamKeys(url=written) if isinstance(written, str) else written
         path: KeyPath = ("upstream",) if isinstance(written, str) else ("upstream", "url")
         url = self._read(read_url, keys.url, path, Code.URL)
+        if url is not None and any(_is_here(url.endpoint, one) for one in listen):
+            what = f"{keys.url} is where clients are served: each request would come back here."
+            fix = "write the backend's own address, or have one of the two listen elsewhere"
+            self._findings.refuse(path, what, fix=fix, code=Code.CONFLICT)
         if keys.host not in {"preserve", "upstream"} and not _AUTHORITY.fullmatch(keys.host):
             what = f'"{keys.host}" is not a host.'
             fix = "write preserve, upstream, or a host as in api.internal:8080"

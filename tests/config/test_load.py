@@ -362,6 +362,31 @@ def test_dangerous_keys_let_through_and_warn(write: Write) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("listen", "upstream", "is_ourselves"),
+    [
+        ("0.0.0.0:8080", "http://127.0.0.1:8080", True),
+        ("10.0.0.5:8080", "http://10.0.0.5:8080", True),
+        ('"[::]:8080"', "http://[::1]:8080", True),
+        ("0.0.0.0:443", "https://localhost", True),
+        ("0.0.0.0:8080", "http://app:8080", False),
+        ("0.0.0.0:8080", "http://10.0.0.5:8080", False),
+        ("10.0.0.5:8080", "http://127.0.0.1:8080", False),
+        ('"[::1]:8080"', "http://127.0.0.1:8080", False),
+    ],
+)
+def test_a_backend_that_is_the_proxy_itself(
+    write: Write, listen: str, upstream: str, is_ourselves: bool
+) -> None:
+    file = write(SMALLEST.replace("http://127.0.0.1:5000", f'"{upstream}"') + f"listen: {listen}\n")
+    if not is_ourselves:
+        load(file, {})
+        return
+    with pytest.raises(ConfigError) as refused:
+        load(file, {})
+    assert [problem.code for problem in refused.value.problems] == [Code.CONFLICT]
+
+
 def test_warnings_of_settings_are_one_line_each(write: Write) -> None:
     file = write("trusted_proxies: [0.0.0.0/0]\n" + SMALLEST)
     (warning,) = load(file, {}).warnings
