@@ -4,6 +4,7 @@ Laws: a question holds what was seen and nothing made up: the method and the hea
 path, the host of the rule. Whether a page asked with credentials is never seen, so that is left out.
 """
 
+import re
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
@@ -16,7 +17,7 @@ from corsproxy.cors.browser import BrowserRequest
 from corsproxy.cors.consoles import Cause
 from corsproxy.cors.vocabulary import Kind
 
-__all__ = ["link", "of_difference", "of_form", "of_group", "of_recent"]
+__all__ = ["encoded", "link", "of_difference", "of_form", "of_group", "of_recent", "scheme_of"]
 
 
 def of_form(form: Mapping[str, str]) -> tuple[BrowserRequest, Question, Cause | None]:
@@ -48,15 +49,17 @@ def _pasted(text: str) -> tuple[Question, Cause | None]:
 
 
 def of_group(group: Group, host: str) -> BrowserRequest:
-    """Ask what this origin asked most: its method and all its headers, on the first path."""
+    """Ask what this origin asked most: its method and all its headers, on the first path; `host` is the rule's."""
     methods = group.methods or {}
     headers = tuple(sorted(group.headers or {}))
     most = max(methods, key=lambda method: methods[method], default=group.method or "GET")
     is_websocket = group.kind == Kind.WEBSOCKET
+    host = host or (group.hosts[0] if group.hosts else "")
     return BrowserRequest(
         origin=group.origin or None,
         method="GET" if is_websocket else most,
-        path=group.paths[0] if group.paths else "/",
+        path=encoded(group.paths[0]) if group.paths else "/",
+        scheme=scheme_of(group.origin, host),
         host=host,
         headers=() if is_websocket else headers,
         websocket=is_websocket,
@@ -68,7 +71,8 @@ def of_recent(seen: Recent) -> BrowserRequest:
     return BrowserRequest(
         origin=seen.origin or None,
         method=seen.requested_method or seen.method or "GET",
-        path=seen.path or "/",
+        path=encoded(seen.path) or "/",
+        scheme=scheme_of(seen.origin, seen.host),
         host=seen.host,
         headers=seen.requested_headers,
         websocket=seen.kind == Kind.WEBSOCKET,
@@ -80,10 +84,21 @@ def of_difference(seen: Difference) -> BrowserRequest:
     return BrowserRequest(
         origin=seen.origin or None,
         method=seen.requested_method or seen.method or "GET",
-        path=seen.path or "/",
+        path=encoded(seen.path) or "/",
         headers=seen.requested_headers,
         websocket=seen.kind == Kind.WEBSOCKET,
     )
+
+
+def scheme_of(origin: str, host: str) -> str:
+    """Guess what the page wrote: never so that the server's own name, which was refused, becomes same-origin."""
+    is_local = host.partition(":")[0] in {"localhost", "127.0.0.1"}
+    return "http" if is_local or origin == f"https://{host}" else "https"
+
+
+def encoded(path: str) -> str:
+    """Write the bytes that the ledger escaped as an address has them."""
+    return re.sub(r"\\x([0-9a-f]{2})", r"%\1", path)
 
 
 def link(request: BrowserRequest) -> str:

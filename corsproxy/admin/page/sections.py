@@ -52,6 +52,7 @@ class Card:
     methods: tuple[tuple[str, int], ...]
     headers: tuple[tuple[str, int], ...]
     paths: tuple[str, ...]
+    is_own: bool
     told: Told | None
     link: str
 
@@ -149,6 +150,7 @@ def _card(
         methods=_added(pair for group in several for pair in (group.methods or {}).items()),
         headers=_added(pair for group in several for pair in (group.headers or {}).items()),
         paths=tuple(dict.fromkeys(path for group in several for path in group.paths))[:8],
+        is_own=any(group.is_own for group in several),
         told=None if is_late() else applied.ask(request),
         link=link(request),
     )

@@ -5,7 +5,7 @@ client sent them, bounded and made printable by the ledger; whoever shows them e
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Self, TypeVar
 
 __all__ = [
@@ -85,6 +85,21 @@ class Group(_Entry):
     methods: Mapping[str, int] | None = None
     headers: Mapping[str, int] | None = None
     paths: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, raw: Any) -> "Group":
+        """Read one object; the hosts stand beside the paths of its `requests`."""
+        group = super(Group, cls).of(raw)
+        requests = raw.get("requests") if isinstance(raw, Mapping) else None
+        at = (place for one in requests or () if isinstance(one, Mapping) for place in one.get("at") or ())
+        hosts = (place.get("host") for place in at if isinstance(place, Mapping))
+        return replace(group, hosts=tuple(dict.fromkeys(host for host in hosts if isinstance(host, str))))
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the origin is a name that the server itself was called by."""
+        return self.origin.partition("://")[2] in self.hosts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

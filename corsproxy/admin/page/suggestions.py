@@ -9,6 +9,7 @@ tests pass, and all of what it is for is allowed. Whether to trust an origin is 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from corsproxy.admin.page.questions import encoded, scheme_of
 from corsproxy.admin.page.seen import Group
 from corsproxy.cors.browser import BrowserRequest
 from corsproxy.cors.origin import parse_origin
@@ -54,6 +55,8 @@ class Wish:
     methods: Mapping[str, int]
     headers: Mapping[str, int]
     paths: tuple[str, ...]
+    host: str
+    is_own: bool
     questions: tuple[BrowserRequest, ...]
     missing: str  # why it was too little; "" where it was enough
 
@@ -99,12 +102,14 @@ def _wish(groups: list[Group], hosts: Mapping[str, str]) -> Wish:
         methods=_sum(group.methods for group in groups),
         headers=_sum(group.headers for group in groups),
         paths=tuple(dict.fromkeys(path for group in groups for path in group.paths)),
+        host=hosts.get(newest.rule, "") or next((host for group in groups for host in group.hosts), ""),
+        is_own=any(group.is_own for group in groups),
         questions=(),
         missing="",
     )
     if missing := _missing(wish):
         return replace(wish, missing=missing)
-    questions = _questions(wish, groups, hosts.get(wish.rule, ""))
+    questions = _questions(wish, groups)
     return replace(
         wish,
         questions=questions,
@@ -113,6 +118,8 @@ def _wish(groups: list[Group], hosts: Mapping[str, str]) -> Wish:
 
 
 def _missing(wish: Wish) -> str:
+    if wish.is_own:
+        return "the server's own name: see public_origins"
     if wish.count < ENOUGH:
         return f"asked {wish.count} of {ENOUGH} times"
     if wish.clients < ENOUGH_CLIENTS and wish.seconds < ENOUGH_SECONDS:
@@ -122,7 +129,7 @@ def _missing(wish: Wish) -> str:
     return ""
 
 
-def _questions(wish: Wish, groups: list[Group], host: str) -> tuple[BrowserRequest, ...]:
+def _questions(wish: Wish, groups: list[Group]) -> tuple[BrowserRequest, ...]:
     """Ask for each method with all headers that were seen often enough, on each path that needs a rule."""
     is_only_websocket = all(group.kind == Kind.WEBSOCKET for group in groups)
     headers = tuple(sorted(name for name, count in wish.headers.items() if count >= ENOUGH))
@@ -134,8 +141,9 @@ def _questions(wish: Wish, groups: list[Group], host: str) -> tuple[BrowserReque
         BrowserRequest(
             origin=wish.origin,
             method="GET" if is_only_websocket else method,
-            path=path,
-            host=host,
+            path=encoded(path),
+            scheme=scheme_of(wish.origin, wish.host),
+            host=wish.host,
             headers=() if is_only_websocket else headers,
             websocket=is_only_websocket,
         )
