@@ -36,7 +36,7 @@ def report_as_json(report: Report, status: int) -> str:
         },
         "server": str(report.server) if report.server else None,
         "rule": plain(report.rule) or None,
-        "hops": [_hop(hop) for hop in report.hops],
+        "hops": [_hop(hop, report) for hop in report.hops],
         "failure": None
         if report.failure is None or report.failed_at is None
         else {
@@ -77,7 +77,7 @@ def report_as_json(report: Report, status: int) -> str:
     return json.dumps(outcome, indent=2, ensure_ascii=False)
 
 
-def _hop(hop: Hop) -> dict[str, object]:
+def _hop(hop: Hop, report: Report) -> dict[str, object]:
     return {
         "url": plain(hop.request.url),
         "origin": hop.request.sent_origin,
@@ -88,7 +88,7 @@ def _hop(hop: Hop) -> dict[str, object]:
             {
                 "check": str(check.step),
                 "passed": check.passed,
-                "reason": reason_of_check(check),
+                "reason": reason_of_check(check, report.told),
                 "cause": None if check.cause is None else str(check.cause),
                 "subject": plain(check.subject),
                 "text": about_check(check),

@@ -11,6 +11,7 @@ from corsproxy.bridges.probe.cookies import Cookie
 from corsproxy.bridges.probe.exchange import Exchange
 from corsproxy.bridges.probe.readable import Readable
 from corsproxy.bridges.probe.report import Outcome, Report, reason_of_check
+from corsproxy.bridges.probe.server import corsproxy_detail
 from corsproxy.bridges.probe.words import (
     about_caches,
     about_check,
@@ -52,7 +53,7 @@ class _Style:
         self._colour = colour
 
     def mark(self, text: str, fg: str, *, bold: bool = False) -> str:
-        return click.style(text, fg=fg, bold=bold) if self._colour else text
+        return click.style(text, fg=fg, bold=bold or None) if self._colour else text
 
     def title(self, text: str) -> str:
         return click.style(text, bold=True) if self._colour else text
@@ -83,12 +84,14 @@ def _steps(report: Report, style: _Style) -> Iterator[str]:
         early = [check for check in hop.checks if check.step in {Step.SENDABLE, Step.MIXED_CONTENT}]
         asked = [check for check in hop.checks if check.step.startswith("preflight_")]
         if any(not check.passed for check in early):
-            yield "\n".join(_checks(early, style))
+            yield "\n".join(_checks(early, report, style))
         if hop.preflight is not None:
-            yield "\n".join([*_exchange(hop.preflight, "  (preflight)", style), *_checks(asked, style)])
+            yield "\n".join(
+                [*_exchange(hop.preflight, "  (preflight)", style), *_checks(asked, report, style)]
+            )
         if hop.actual is not None:
             rest = [check for check in hop.checks if check not in early and check not in asked]
-            yield "\n".join([*_exchange(hop.actual, "", style), *_checks(rest, style)])
+            yield "\n".join([*_exchange(hop.actual, "", style), *_checks(rest, report, style)])
     if report.failed_at is not None and report.failure is not None:
         sent = report.failed_at
         lines = _sent_lines(sent.method, sent.url, "", sent_fields(sent), style)
@@ -98,6 +101,8 @@ def _steps(report: Report, style: _Style) -> Iterator[str]:
         told = (
             f"Access-Control-Allow-Origin: {plain(granted)}" if granted else "no Access-Control-Allow-Origin"
         )
+        said = corsproxy_detail(report.aside)
+        told += f"; it says: {plain(said)}" if said else ""
         yield (
             "Asked besides, as no browser would here: a preflight\n"
             f"  {report.aside.status} {plain(report.aside.phrase)}, with {told}"
@@ -118,9 +123,9 @@ def _sent_lines(
     yield from (f"    {name}: {value}" for name, value in fields)
 
 
-def _checks(checks: list[Check], style: _Style) -> Iterator[str]:
+def _checks(checks: list[Check], report: Report, style: _Style) -> Iterator[str]:
     for check in checks:
-        reason = "" if check.passed else f"  ({reason_of_check(check)})"
+        reason = "" if check.passed else f"  ({reason_of_check(check, report.told)})"
         yield f"  {style.verdict(check.passed)}  {about_check(check)}{reason}"
 
 

@@ -4,6 +4,7 @@ Laws: a symptom is read off what came, never guessed from the server's name; `*`
 of any origin are never advised. The page is told to change where the page is wrong.
 """
 
+import shlex
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from urllib.parse import urlsplit
@@ -88,13 +89,11 @@ def advice(walk: Walk, aside: Answer | None, server: Server | None) -> tuple[str
 
 def _ask_explain(hop: Hop) -> str:
     request = hop.request
-    more = f" --method {request.method}" if request.method != "GET" else ""
-    more += "".join(f" --header {name.decode()}" for name in request.unsafe)
-    more += " --credentials" if request.include else ""
-    return (
-        "This is a corsproxy. Where its configuration is, this says which line to change: "
-        f"corsproxy explain --origin {request.sent_origin} --path '{request.url}'{more}"
-    )
+    words = ["corsproxy", "explain", "--origin", request.sent_origin, "--path", request.url]
+    words += ["--method", request.method] if request.method != "GET" else []
+    words += [word for name in request.unsafe for word in ("--header", name.decode())]
+    words += ["--credentials"] if request.include else []
+    return f"This is a corsproxy. Where its configuration is, this says which line to change: {shlex.join(words)}"
 
 
 def _general(failed: Check, hop: Hop, aside: Answer | None) -> Iterator[str]:
@@ -108,6 +107,8 @@ def _general(failed: Check, hop: Hop, aside: Answer | None) -> Iterator[str]:
         yield _of_redirect(hop.request.url, hop.preflight.answer)
     elif failed.cause is Cause.PREFLIGHT_STATUS and hop.preflight is not None:
         yield _of_status(hop.preflight.answer.status)
+    elif failed.step in {Step.ORIGIN, Step.PREFLIGHT_ORIGIN} and hop.request.sent_origin == "null":
+        yield _OF_NULL
     elif failed.cause is Cause.ORIGIN_MISSING:
         yield from _of_nothing(failed, hop, aside)
     elif failed.cause in {Cause.ORIGIN_DIFFERS, Cause.ORIGIN_INVALID}:
@@ -116,6 +117,10 @@ def _general(failed: Check, hop: Hop, aside: Answer | None) -> Iterator[str]:
         yield _SENTENCES.get(failed.reason, _OF_CAUSE[failed.cause]).format(subject=failed.subject)
 
 
+_OF_NULL = (
+    "Origin is null here: the page is a sandboxed frame or a file, or a redirect led from one foreign origin to another. "
+    "Serve it from an address of its own, or call the final address at once. Allowing null allows everybody."
+)
 _OF_CAUSE: Mapping[Cause, str] = MappingProxyType(
     {
         Cause.ORIGIN_SEVERAL: "Two parties add the field, most often the application and a proxy before it. Let one "
@@ -172,12 +177,6 @@ def _of_status(status: int) -> str:
 
 def _of_nothing(failed: Check, hop: Hop, aside: Answer | None) -> Iterator[str]:
     origin = hop.request.sent_origin
-    if origin == "null":
-        yield (
-            "Origin is null here: the page is a sandboxed frame or a file, or a redirect led from one foreign origin to "
-            "another. Serve it from an address of its own, or call the final address at once. Allowing null allows everybody."
-        )
-        return
     if failed.step is Step.PREFLIGHT_ORIGIN and hop.preflight is not None:
         status = hop.preflight.answer.status
         if not 200 <= status <= 299:

@@ -39,7 +39,7 @@ class Outcome(StrEnum):
 class Report:
     """Everything there is to say. `reason` is a reason code of corsproxy's, or the name of what failed.
 
-    `rule` is the one by which a corsproxy decides, where it says so. `aside` is the answer to a preflight that no browser
+    `told` is the reason that a corsproxy gives, `rule` the one by which it decides, where it says so. `aside` is the answer to a preflight that no browser
     would have sent, asked to learn why.
     """
 
@@ -55,6 +55,7 @@ class Report:
     cache: CachePair | None
     aside: Answer | None
     server: Server | None
+    told: Reason | None
     rule: str
     console: Console | None
     advice: tuple[str, ...]
@@ -115,7 +116,7 @@ def _ask_for_caches(walk: Walk, marker: str) -> Generator[Sent, Answer | Failure
 
 
 def reason_of_check(check: Check, told: Reason | None = None) -> str:
-    """Name why a check failed: the reason that a corsproxy told, or the vocabulary's, or the step itself."""
+    """Name why a check failed: the reason that a corsproxy `told`, or the vocabulary's, or the step itself."""
     if check.passed:
         return str(check.reason)
     if told is not None and check.step in {Step.ORIGIN, Step.PREFLIGHT_ORIGIN, Step.PREFLIGHT_STATUS}:
@@ -157,6 +158,7 @@ def _report(
         cache=cache,
         aside=aside,
         server=server,
+        told=told,
         rule=next(filter(None, map(rule_of, [*asking, *([own] if own else [])])), ""),
         console=_console(walk, failed),
         advice=advice(walk, aside, server),

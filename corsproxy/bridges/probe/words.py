@@ -184,7 +184,7 @@ _CACHES: Mapping[CacheFinding, tuple[bool, str]] = MappingProxyType(
         CacheFinding.MISSING_VARY: (
             False,
             (
-                "The answer depends on the origin, and Vary: Origin is missing {lacking}: a cache, the browser's own too, "
+                "The answer depends on the origin, and Vary: Origin is missing (asked {lacking}): a cache, the browser's own too, "
                 "hands an answer made for one page, or for none, to another. Send Vary: Origin on every answer of this path."
             ),
         ),
@@ -199,7 +199,7 @@ _CACHES: Mapping[CacheFinding, tuple[bool, str]] = MappingProxyType(
 def about_caches(pair: CachePair) -> Iterator[tuple[bool, str]]:
     """Say what the three answers show: whether it is fine, and a sentence."""
     is_fine, sentence = _CACHES[pair.finding]
-    lacking = " and ".join(pair.lacking)
+    lacking = ", ".join(pair.lacking)
     yield is_fine, sentence.format(lacking=lacking, without=pair.without.status, own=pair.own.status)
     if pair.trusts:
         sentence = (
