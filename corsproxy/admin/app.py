@@ -89,7 +89,11 @@ class _Pages:
             self._unready(min(settings.timeouts.connect, _SCRAPES_WAIT)), self._fleet.snapshots()
         )
         families = Families(
-            merge(snapshots), self._fleet.facts(), sha256=settings.source.sha256, is_ready=not unready
+            merge(snapshots),
+            self._fleet.facts(),
+            sha256=settings.source.sha256,
+            is_ready=not unready,
+            candidate=settings.candidate,
         )
         accept = ",".join(request.headers.getall("Accept", []))
         # Thousands of series take tens of milliseconds.

@@ -18,7 +18,9 @@ from prometheus_client.utils import floatToGoString
 
 from corsproxy import __version__
 from corsproxy.admin.fleet import Facts
-from corsproxy.cors.vocabulary import Reason
+from corsproxy.config.settings import Candidate
+from corsproxy.cors.comparison import Change
+from corsproxy.cors.vocabulary import Kind, Reason
 from corsproxy.observe.counters import ADDED_BOUNDS, LATENCY_BOUNDS, Snapshot
 
 __all__ = ["Families", "expose"]
@@ -56,11 +58,20 @@ def expose(accept: str, families: Collector) -> tuple[bytes, str]:
 class Families(Collector):
     """All metric families of one scrape; `total` is the sum over all workers, `sha256` the configuration's."""
 
-    def __init__(self, total: Snapshot, facts: Facts, *, sha256: str, is_ready: bool) -> None:
+    def __init__(
+        self,
+        total: Snapshot,
+        facts: Facts,
+        *,
+        sha256: str,
+        is_ready: bool,
+        candidate: Candidate | None = None,
+    ) -> None:
         self._total = total
         self._facts = facts
         self._sha256 = sha256
         self._is_ready = is_ready
+        self._candidate = candidate
 
     def collect(self) -> Iterator[Metric]:
         """Give the families, ours first."""
@@ -85,6 +96,8 @@ class Families(Collector):
             "SHA-256 of the running configuration's text, as a label; always 1.",
             sha256=self._sha256,
         )
+        if self._candidate is not None:
+            yield from _comparisons(total, self._candidate)
         yield from PlatformCollector(registry=None).collect()
         yield from _processes(dict.fromkeys((os.getpid(), *total.pids)))
 
@@ -254,6 +267,28 @@ def _config(facts: Facts) -> Iterator[Metric]:
         "corsproxy_config_generation",
         "Number of the running configuration: 1 at the start, one more with every good reload.",
         value=facts.generation,
+    )
+
+
+def _comparisons(total: Snapshot, candidate: Candidate) -> Iterator[Metric]:
+    """Give what came of a candidate; these families are only there while one is configured."""
+    yield GaugeMetricFamily(
+        "corsproxy_candidate_last_load_successful",
+        "1 if the candidate is compared with the live policy; 0 if its file was refused.",
+        value=0 if candidate.problems else 1,
+    )
+    yield CounterMetricFamily(
+        "corsproxy_candidate_compared",
+        "Requests that were decided by the live policy and by the candidate.",
+        value=total.compared,
+    )
+    none = {(kind, change): 0 for kind in Kind for change in Change}
+    yield _counter(
+        "corsproxy_candidate_differences",
+        "Requests that a browser or the backend would have seen otherwise under the candidate: newly_refused,"
+        " newly_allowed, or other, where the grant or the mode differs. kind is what the candidate takes them for.",
+        ("kind", "change"),
+        (none | dict(total.differences)).items(),
     )
 
 

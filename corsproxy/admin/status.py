@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from corsproxy import __version__
 from corsproxy.admin.fleet import Facts, ReloadOutcome
-from corsproxy.config.settings import Settings
+from corsproxy.config.settings import Candidate, Settings
 from corsproxy.observe.counters import Snapshot
 
 __all__ = ["status"]
@@ -32,11 +32,24 @@ def status(
             "warnings": list(settings.warnings),
             "reloads": {"succeeded": facts.reloads_succeeded, "failed": facts.reloads_failed},
             "last_reload": _outcome(facts.last_reload),
+            "candidate": _candidate(settings.candidate),
         },
         "listen": [str(endpoint) for endpoint in settings.listen],
         "upstream": str(settings.upstream.endpoint),
         "workers": list(total.pids),
         "connections": total.gauges._asdict(),
+    }
+
+
+def _candidate(candidate: Candidate | None) -> dict[str, object] | None:
+    if candidate is None:
+        return None
+    return {
+        "source": candidate.source.path,
+        "sha256": candidate.source.sha256,
+        "rules": len(candidate.rules),
+        "differs_in": list(candidate.differs),
+        "problems": [asdict(problem) for problem in candidate.problems],
     }
 
 

@@ -89,6 +89,9 @@ def _checked(file: Path | None, ignored: frozenset[Code], *, strict: bool) -> Ch
         loaded = settings_of(text, os.environ)
     except ConfigError as refused:
         return Checked(name or refused.problems[0].file, refused.problems)
+    candidate = loaded.settings.candidate
+    if candidate is not None and candidate.problems:
+        return Checked(name, candidate.problems)
     warnings = tuple(warning for warning in loaded.warnings if warning.code not in ignored)
     rules = len(loaded.settings.rules)
     return Checked(name, (), warnings, rules=rules, tests=loaded.tests, is_strict=strict)

@@ -80,6 +80,7 @@ MEANINGS: Mapping[Code, Meaning] = MappingProxyType(
         Code.COOKIES_WITHOUT_CREDENTIALS: Meaning("Cookies are made to travel between sites, and the rule has no credentials", "Pages on other origins cannot send them.", is_warning=True),
         Code.MAX_AGE_CAPPED: Meaning("max_age is longer than most browsers keep", "Chromium keeps a preflight's answer for two hours, Safari for ten minutes, Firefox for a day.", is_warning=True),
         Code.PRIVATE_NETWORK_UNUSED: Meaning("No current browser asks for private network access", "Local Network Access took its place: a permission of the visitor's, which no field grants.", is_warning=True),
+        Code.CANDIDATE_DIFFERS: Meaning("The candidate changes more than its policy", "Its rules and public origins are compared; the rest takes effect when it becomes the live file.", is_warning=True),
         Code.SILENCE_UNUSED: Meaning("silence names a warning that does not come up", "Remove it, so that it hides nothing later.", is_warning=True),
     }
 )  # fmt: skip

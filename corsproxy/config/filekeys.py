@@ -164,6 +164,12 @@ class FileKeys(Section):
         "In order; the first whose path and host match decides.",
         [[{"path": "/**", "allow_origins": ["https://app.example.com"]}]],
     )
+    candidate: Text | None = described(
+        "Another configuration, relative to this file, whose rules are decided beside these and never acted upon: what "
+        "it would change is counted and listed.",
+        ["next.yaml"],
+        default=None,
+    )
     silence: list[WarningCode] = described(
         "Codes of warnings to say nothing of, neither in `corsproxy check` nor in the log. What a key that begins with "
         "dangerously_ causes is always said.",

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from corsproxy.config.addresses import BadAddress, read_url
+from corsproxy.config.candidate import Load, read_candidate, refuse_candidate
 from corsproxy.config.document import Document, read_document
 from corsproxy.config.filekeys import FileKeys
 from corsproxy.config.findings import Findings
@@ -31,7 +32,10 @@ __all__ = ["Loaded", "load", "load_flags", "read_settings", "settings_from_flags
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What a good configuration came to; `tests` is how many tests of the policy passed."""
+    """What a good configuration came to; `tests` is how many tests of the policy passed.
+
+    `warnings` are also about the file of its candidate; what is wrong with that is in `settings.candidate`.
+    """
 
     settings: Settings
     warnings: tuple[Problem, ...]
@@ -50,10 +54,21 @@ def read_settings(path: Path, environ: Mapping[str, str], *, upstream: str | Non
 
 def settings_of(text: Text, environ: Mapping[str, str], *, upstream: str | None = None) -> Loaded:
     """Load a text as if it stood in its file; raises ConfigError."""
+
+    def load_candidate(candidate: Text) -> tuple[Settings, tuple[Problem, ...]]:
+        loaded = _load_text(candidate, environ, upstream, None)
+        return loaded.settings, loaded.warnings
+
+    return _load_text(text, environ, upstream, load_candidate)
+
+
+def _load_text(
+    text: Text, environ: Mapping[str, str], upstream: str | None, load_candidate: Load | None
+) -> Loaded:
     document = read_document(text.path, text.text, environ)
     if upstream is not None:
         _replace_upstream(document, upstream)
-    return _load(document, Path(text.path).parent, Source(text.path, text.sha256))
+    return _load(document, Path(text.path).parent, Source(text.path, text.sha256), load_candidate)
 
 
 def settings_from_flags(
@@ -100,12 +115,20 @@ def _replace_upstream(document: Document, text: str) -> None:
     document.values["upstream"] = {**kept, "url": text}
 
 
-def _load(document: Document, folder: Path, source: Source) -> Loaded:
+def _load(document: Document, folder: Path, source: Source, load_candidate: Load | None = None) -> Loaded:
     findings = Findings(document.problem)
     for problem in document.problems:
         findings.add(problem)
     keys = read_shapes(document, findings)
     settings = _settings(keys, document, folder, source, findings) if keys is not None else None
+    others: tuple[Problem, ...] = ()
+    if keys is not None and keys.candidate is not None:
+        if load_candidate is None:
+            refuse_candidate(findings)
+        elif settings is not None and not findings.refused:
+            path = folder / keys.candidate
+            candidate, others = read_candidate(path, settings, findings, load_candidate)
+            settings = replace(settings, candidate=candidate)
     if keys is not None:
         silence(keys.silence, findings)
     if findings.refused or keys is None or settings is None:
@@ -115,7 +138,7 @@ def _load(document: Document, folder: Path, source: Source) -> Loaded:
         raise ConfigError(findings.refused)
     warned = findings.warned
     settings = replace(settings, warnings=tuple(_on_one_line(problem) for problem in warned))
-    return Loaded(settings, warned, len(keys.tests))
+    return Loaded(settings, (*warned, *others), len(keys.tests))
 
 
 def _settings(

@@ -73,6 +73,7 @@ class Code(StrEnum):
     COOKIES_WITHOUT_CREDENTIALS = "cookies_without_credentials"
     MAX_AGE_CAPPED = "max_age_capped"
     PRIVATE_NETWORK_UNUSED = "private_network_unused"
+    CANDIDATE_DIFFERS = "candidate_differs"
     SILENCE_UNUSED = "silence_unused"
 
 

@@ -14,6 +14,7 @@ from corsproxy.admin.fleet import Facts, ReloadOutcome
 from corsproxy.config.problem import Code, ConfigError, Problem
 from corsproxy.config.settings import Settings
 from corsproxy.proxy.record import Observer
+from corsproxy.service.candidate import tell_candidate
 
 __all__ = ["NEEDS_RESTART", "Adopt", "AdoptError", "Load", "Reload", "adoptable"]
 
@@ -120,6 +121,7 @@ class Reload:
             )
         for warning in settings.warnings:
             self._observer.event("warning", warning)
+        tell_candidate(settings, self._observer)
 
     def _refuse(self, problems: tuple[Problem, ...]) -> None:
         self.facts = replace(

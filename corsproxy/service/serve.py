@@ -29,6 +29,7 @@ from corsproxy.proxy.inherited import take_inherited
 from corsproxy.proxy.sockets import ListenError, Listening, bind
 from corsproxy.service.allocator import keep_freed_memory
 from corsproxy.service.alone import Alone
+from corsproxy.service.candidate import tell_candidate
 from corsproxy.service.crew import Crew
 from corsproxy.service.reload import Load, Reload
 from corsproxy.service.stop import Stop
@@ -238,6 +239,7 @@ def _announce(settings: Settings, public: Listening, admin: Listening, observer:
     )
     for warning in settings.warnings:
         observer.event("warning", warning)
+    tell_candidate(settings, observer)
 
 
 def _url(endpoint: Endpoint, scheme: str) -> str:

@@ -1,7 +1,7 @@
-"""Which files are watched: the configuration's own, and the PEM files that the one in force names.
+"""Which files are watched: the configuration's own, and the candidate and the PEM files that the one in force names.
 
-Laws: a changed configuration is loaded once for its content; a changed PEM file has the configuration
-loaded as SIGHUP does, since its own text is the same. What is named no longer is watched no longer.
+Laws: a changed configuration is loaded once for its content; a changed candidate or PEM file has the
+configuration loaded as SIGHUP does, since its own text is the same. What is named no longer is watched no longer.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ __all__ = ["Watches"]
 
 
 class Watches:
-    """Calls `notice(fingerprint)` for the configuration at `path`, if there is one, and `ask()` for PEM files."""
+    """Calls `notice(fingerprint)` for the configuration at `path`, if there is one, and `ask()` for the files it names."""
 
     def __init__(self, path: Path | None, notice: Callable[[str], object], ask: Callable[[], object]) -> None:
         self._loop = asyncio.get_running_loop()
@@ -33,11 +33,16 @@ class Watches:
 
     def follow(self, settings: Settings) -> None:
         """Look at the files that these settings name, and at no others."""
-        named = _pem_files(settings)
-        for path in self._named.keys() - named:
+        named: dict[Path, str | None] = dict.fromkeys(_pem_files(settings))
+        if settings.candidate is not None:
+            source = settings.candidate.source
+            named[Path(source.path)] = source.sha256
+        for path in self._named.keys() - named.keys():
             self._named.pop(path).stop()
-        for path in named - self._named.keys():
-            self._named[path] = self._watch(path, fingerprint(path), lambda _: self._ask())
+        for path in named.keys() - self._named.keys():
+            loaded = named[path]
+            known = fingerprint(path) if loaded is None else loaded
+            self._named[path] = self._watch(path, known, lambda _: self._ask())
 
     def stop(self) -> None:
         """Look no more; once this returns nothing is reported."""

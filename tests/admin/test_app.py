@@ -130,6 +130,7 @@ async def test_status_at_the_start(client: AdminClient, fleet: FakeFleet) -> Non
             "warnings": ["rules[0]: dangerously_allow_null_origin"],
             "reloads": {"succeeded": 0, "failed": 0},
             "last_reload": None,
+            "candidate": None,
         },
         "listen": ["0.0.0.0:8080", "unix:/run/c.sock"],
         "upstream": "127.0.0.1:1",

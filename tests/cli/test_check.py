@@ -310,3 +310,25 @@ def test_colour_changes_no_word() -> None:
     coloured = as_text([problem, problem], colour=True)
     assert "\x1b[" in coloured
     assert click.unstyle(coloured) == as_text([problem, problem], colour=False) == f"{problem}\n\n{problem}"
+
+
+def test_a_bad_candidate_is_refused(folder: Path) -> None:
+    (folder / "next.yaml").write_text(REFUSED)
+    result = run(GOOD + "candidate: next.yaml\n", "c.yaml")
+    assert result.exit_code == 2
+    assert result.output.startswith("next.yaml:4:5  rules[0].allow_credentials\n")
+    assert result.output.endswith("\n1 problem.\n")
+
+
+def test_a_candidate_that_fails_its_tests_only(folder: Path) -> None:
+    (folder / "next.yaml").write_text(FAILING)
+    result = run(GOOD + "candidate: next.yaml\n", "c.yaml", "--format", "json")
+    assert result.exit_code == 1
+    assert [problem["file"] for problem in json.loads(result.output)["problems"]] == ["next.yaml"]
+
+
+def test_a_candidates_warnings_are_said(folder: Path) -> None:
+    (folder / "next.yaml").write_text(WARNED)
+    result = run(GOOD + "candidate: next.yaml\n", "c.yaml", "--format", "github")
+    assert result.exit_code == 0
+    assert result.output.startswith("::warning file=next.yaml,line=4,")

@@ -132,6 +132,14 @@ CASES: dict[Code, tuple[dict[str, str], str]] = {
   Why: Local Network Access took its place: a permission that the visitor gives, and no field grants.
   Fix: remove it, unless an old client needs it""",
     ),
+    Code.CANDIDATE_DIFFERS: (
+        {"more": "candidate: next.yaml\n"},
+        """\
+5:1  candidate
+  The candidate also changes listen, limits, and no request is compared by that.
+  Why: only its rules and public origins are decided beside the live ones; the rest takes effect when it becomes the live file.
+  Fix: write these keys as they are here, or change them here first""",
+    ),
     Code.SILENCE_UNUSED: (
         {"more": "silence: [repeated]\n"},
         """\
@@ -142,8 +150,18 @@ CASES: dict[Code, tuple[dict[str, str], str]] = {
 }
 
 
+NEXT = """\
+upstream: http://127.0.0.1:5000
+listen: 127.0.0.1:8081
+limits: {connections: 5}
+rules:
+  - {path: /**, allow_origins: [https://app.example.com]}
+"""
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
+    (tmp_path / "next.yaml").write_text(NEXT)
     return tmp_path
 
 
