@@ -1,5 +1,6 @@
 """docs/check.md says of every code what the code says."""
 
+import json
 import re
 from pathlib import Path
 
@@ -46,6 +47,17 @@ def test_the_shell_lines_are_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         words += ["config/corsproxy.yaml"] if "*" in command else []
         fed = (tmp_path / redirected.strip()).read_text() if redirected else None
         assert CliRunner().invoke(check, words, input=fed).exit_code == 0, line
+
+
+def test_the_keys_of_the_json_are_named(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("upstream: http://127.0.0.1:5000\nrules: []\n")
+    (tmp_path / "b.yaml").write_text((ROOT / "config/corsproxy.yaml").read_text())
+    files = [str(tmp_path / name) for name in ("a.yaml", "b.yaml")]
+    outcome = json.loads(CliRunner().invoke(check, ["--format", "json", *files]).output)
+    problem = outcome["files"][0]["problems"][0]
+    paragraph = PAGE.partition("`json` is for scripts")[2].partition("\n\n")[0]
+    for key in {*outcome, *outcome["files"][0], *problem}:
+        assert f"`{key}`" in paragraph, key
 
 
 def test_the_yaml_is_yaml() -> None:

@@ -3,6 +3,7 @@
 import http.client
 import http.server
 import json
+import shutil
 import socket
 import threading
 import urllib.error
@@ -14,7 +15,12 @@ from typing import Any
 
 from tests.processes import Process, Processes, free_port
 
-__all__ = ["Backend", "Prometheus", "Proxy", "walked"]
+__all__ = ["Backend", "Prometheus", "Proxy", "program", "walked"]
+
+NO_PROMETHEUS = (
+    "There is no {} on this machine, and these tests need the real one.\n"
+    "Install it (Debian and Ubuntu: apt-get install prometheus), or put it on PATH."
+)
 
 ORIGIN = "https://app.example.com"
 EVIL = "https://evil.example"
@@ -135,7 +141,7 @@ class Prometheus:
     def __init__(self, running: Processes, folder: Path, config: Path) -> None:
         self.port = free_port()
         self._process = running.start(
-            "prometheus", f"--config.file={config}", f"--storage.tsdb.path={folder / 'tsdb'}",
+            program("prometheus"), f"--config.file={config}", f"--storage.tsdb.path={folder / 'tsdb'}",
             f"--web.listen-address=127.0.0.1:{self.port}", "--log.level=warn", ports=[self.port],
         )  # fmt: skip
 
@@ -162,6 +168,13 @@ class Prometheus:
         """Return what an instant query finds."""
         found: list[dict[str, Any]] = self.api("query", query=expression)["result"]
         return found
+
+
+def program(name: str) -> str:
+    """Find prometheus or promtool."""
+    found = shutil.which(name)
+    assert found, NO_PROMETHEUS.format(name)
+    return found
 
 
 def walked(node: Any) -> list[Any]:

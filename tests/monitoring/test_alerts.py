@@ -10,7 +10,7 @@ import yaml
 
 from corsproxy.cli.main import COMING, COMMANDS
 from tests.monitoring.expressions import used
-from tests.monitoring.stand import Prometheus
+from tests.monitoring.stand import Prometheus, program
 from tests.processes import ROOT
 
 RULES = ROOT / "config/prometheus/alerts.yml"
@@ -124,7 +124,9 @@ def scenario(series: Series, asked: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def promtool(*words: str | Path) -> str:
-    done = subprocess.run(["promtool", *map(str, words)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [program("promtool"), *map(str, words)], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
