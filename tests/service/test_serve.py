@@ -222,3 +222,14 @@ async def test_a_warning_of_the_configuration_is_said_at_the_start(scene: Scene)
     )
     async with scene.starting() as program:
         assert "dangerously_allow_insecure_origins" in (await program.says("dangerously_"))["message"]
+
+
+async def test_a_silenced_warning_is_not_said_and_a_dangerous_key_always_is(scene: Scene) -> None:
+    rule = "    websocket: false\n    max_age: 24h\n    dangerously_allow_null_origin: true\n"
+    scene.path.write_text(f"{scene.text()}{rule}silence: [websocket_unchecked, max_age_capped]\n")
+    async with scene.starting() as program:
+        said = (await program.says("dangerously_"))["message"]  # the last of the three in the file
+        assert [line["message"] for line in program.lines if line["level"] == "warning"] == [said]
+        assert said.endswith("Fix: remove it (dangerous_unneeded)")
+        warnings = (await program.status())["config"]["warnings"]
+        assert warnings == [said]
