@@ -27,7 +27,7 @@ STDIN = "-"
 EPILOG = """\b
 Examples:
   corsproxy check
-  corsproxy check config/*.yaml
+  corsproxy check staging.yaml production.yaml
   corsproxy check --strict --ignore max_age_capped config/corsproxy.yaml
   corsproxy check --format sarif > corsproxy.sarif
   kubectl get configmap cors -o jsonpath='{.data.corsproxy\\.yaml}' | corsproxy check -
