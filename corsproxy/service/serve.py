@@ -239,6 +239,12 @@ def _announce(settings: Settings, public: Listening, admin: Listening, observer:
     )
     for warning in settings.warnings:
         observer.event("warning", warning)
+    if os.geteuid() == 0:
+        observer.event(
+            "warning",
+            "running as root, which nothing here needs",
+            fix="run it as a user of its own; for ports below 1024 give it CAP_NET_BIND_SERVICE, or the socket (LISTEN_FDS)",
+        )
     tell_candidate(settings, observer)
 
 
