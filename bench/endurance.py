@@ -196,11 +196,13 @@ def faults(found: Soak) -> list[str]:
     if found.lost or not found.rests:
         return [found.lost or "it never came to rest"]
     told = [f"clients met {name}: {count}" for name, count in found.met.items() if name not in GOOD]
-    first, last = found.rests[0], found.rests[-1]
+    third = max(1, len(found.rests) // 3)
     for name in ("descriptors", "tasks", "connections"):
-        before, after = getattr(first, name), getattr(last, name)
+        # A look of the admin's own may be among them: what counts is what never goes away any more.
+        before = max(getattr(each, name) for each in found.rests[:third])
+        after = min(getattr(each, name) for each in found.rests[-third:])
         if after > before:
-            told.append(f"{after - before} {name} more than at the first rest")
+            told.append(f"{after - before} {name} more than at the first rests")
     if (climb := slope(found.rests)) > CLIMB * found.workers:
         told.append(f"memory climbs by {climb:.2f} MiB a minute")
     return told
