@@ -47,6 +47,7 @@ class Desk:
         self._idle = idle
         self._turn = asyncio.Lock()
         self._waiting = 0
+        self._is_closed = False
         self._child: Process | None = None
         self._told: Settings | None = None  # what the child was told last
         self._leave: asyncio.TimerHandle | None = None
@@ -80,26 +81,25 @@ class Desk:
             self._waiting -= 1
 
     async def close(self) -> None:
-        """End the process, if there is one."""
+        """End the process, if there is one, and with it the question it is at; then there is none any more."""
+        self._is_closed = True
         self._stay()
+        if self._turn.locked() and self._child is not None:
+            self._child.kill()  # whoever asks hears that it ended
         async with self._turn:
             self._stay()
             await self._end(kindly=True)
 
     async def _exchange(self, question: str, settings: Settings) -> str:
-        child = self._child or await self._start()
-        if child.stdin is None or child.stdout is None:
-            raise DeskError("it has no pipes")  # never: both were asked for
-        try:
-            if self._told is not settings:
-                news = {"settings": base64.b64encode(pickle.dumps(settings)).decode()}
-                child.stdin.write(json.dumps(news).encode() + b"\n")
-                self._told = settings
-            child.stdin.write(question.encode() + b"\n")
-            await child.stdin.drain()
-            line = await child.stdout.readline()
-        except (ConnectionError, ValueError):  # it is gone, or the line is longer than any page
-            line = b""
+        if self._is_closed:
+            raise DeskError("the service ends")
+        child, line = self._child, b""
+        if child is not None:
+            line = await self._line(child, question, settings)
+        if child is None or (not line and not self._is_closed):  # it may have been ended by somebody since the last question
+            await self._end(kindly=False)
+            child = await self._start()
+            line = await self._line(child, question, settings)
         if not line.endswith(b"\n"):
             raise DeskError(f"it ended: {await self._last_words(child)}")
         try:
@@ -111,6 +111,21 @@ class Desk:
             await self._end(kindly=False)
             raise DeskError("it made no sense") from None
         return html
+
+    async def _line(self, child: Process, question: str, settings: Settings) -> bytes:
+        if child.stdin is None or child.stdout is None:
+            raise DeskError("it has no pipes")  # never: both were asked for
+        try:
+            if self._told is not settings:
+                news = {"settings": base64.b64encode(pickle.dumps(settings)).decode()}
+                child.stdin.write(json.dumps(news).encode() + b"\n")
+                self._told = settings
+            child.stdin.write(question.encode() + b"\n")
+            await child.stdin.drain()
+            return await child.stdout.readline()
+        # It is gone (uvloop says so by a RuntimeError), or the line is longer than any page.
+        except (ConnectionError, RuntimeError, ValueError):
+            return b""
 
     async def _start(self) -> Process:
         root = str(Path(corsproxy.__file__).parent.parent)
@@ -160,4 +175,10 @@ class Desk:
             self._leave = asyncio.get_running_loop().call_later(self._idle, self._go)
 
     def _go(self) -> None:
-        self._leaving = asyncio.get_running_loop().create_task(self.close())
+        self._leave = None
+        self._leaving = asyncio.get_running_loop().create_task(self._leave_now())
+
+    async def _leave_now(self) -> None:
+        async with self._turn:
+            if self._leave is None:  # else somebody asked meanwhile
+                await self._end(kindly=True)
