@@ -28,10 +28,17 @@ CONFIG = """\
 listen: 127.0.0.1:{port}
 admin: {{listen: "127.0.0.1:{admin}"}}
 upstream: http://127.0.0.1:{backend}
+candidate: candidate.yaml
 rules:
   - {{name: api, path: /api/**, allow_origins: [{origin}]}}
   - {{name: strict, path: /strict/**, allow_origins: [{origin}], on_disallowed: block}}
   - {{name: trial, path: /trial/**, allow_origins: [{origin}], mode: report}}
+"""
+# Takes away what the live policy grants, and grants what it does not.
+CANDIDATE = """\
+upstream: http://127.0.0.1:{backend}
+rules:
+  - {{name: api, path: /api/**, allow_origins: [{evil}]}}
 """
 
 
@@ -81,6 +88,8 @@ class Proxy:
         self.file = folder / "corsproxy.yaml"
         self._text = CONFIG.format(port=self.port, admin=self.admin, backend=backend.port, origin=ORIGIN)
         self.file.write_text(self._text)
+        candidate = CANDIDATE.format(backend=backend.port, evil=EVIL)
+        self.file.with_name("candidate.yaml").write_text(candidate)
         self.process: Process = running.python(
             "-m", "corsproxy", "run", "-c", self.file, ports=[self.port, self.admin]
         )

@@ -46,6 +46,11 @@ CASES: dict[str, tuple[Series, int, Series]] = {
         3,
         {f"corsproxy_config_last_reload_successful{{{HERE}}}": "1x20"},
     ),
+    "CorsproxyCandidateRefused": (
+        {f"corsproxy_candidate_last_load_successful{{{HERE}}}": "0x10"},
+        2,
+        {f"corsproxy_candidate_last_load_successful{{{HERE}}}": "1x10"},
+    ),
     "CorsproxyConfigurationsDiffer": (
         {f'corsproxy_config_info{{{HERE},sha256="1"}}': "1x30", 'corsproxy_config_info{job="corsproxy",instance="b",sha256="2"}': "1x30"},
         16,
