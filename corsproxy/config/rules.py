@@ -27,7 +27,7 @@ from corsproxy.cors.rule import Cookies, Origins, Rule
 
 __all__ = ["read_rules"]
 
-_CHROMIUM_KEEPS = 7200  # seconds; https://source.chromium.org, cors::kMaxTimeout
+_CHROMIUM_KEEPS = 7200  # seconds; WebKit 600, Firefox 86400
 _DANGEROUS = {
     "dangerously_allow_null_origin": 'the origin "null" names nobody: any site can have it.',
     "dangerously_allow_insecure_origins": "whoever is on the visitor's network can act as an http:// page.",

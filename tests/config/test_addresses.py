@@ -1,0 +1,43 @@
+"""Names of backends: whatever is accepted can be looked up, and what cannot says why and what to write."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from corsproxy.config.addresses import BadAddress, read_url
+
+LABELS = st.text("abz09-_K\u212a\u017fß漢.%", max_size=4) | st.integers(60, 66).map(
+    lambda length: "a" * length
+)
+
+
+@given(st.lists(LABELS, min_size=1, max_size=6).map(".".join))
+def test_what_is_accepted_can_be_encoded_for_the_resolver(host: str) -> None:
+    try:
+        url = read_url(f"http://{host}:80")
+    except BadAddress:
+        return
+    assert url.endpoint.host.encode("idna") == url.endpoint.host.encode("ascii")
+    assert url.endpoint.host == host.lower()
+
+
+@pytest.mark.parametrize(
+    ("host", "what", "fix"),
+    [
+        ("bücher.example", "it has letters beyond ASCII", "write xn--bcher-kva.example"),
+        ("\u212aelvin.example", "it has letters beyond ASCII", "write kelvin.example"),
+        ("a..b", "a label is empty", "write a.b"),
+        ("a" * 64, "a label is longer than 63 letters", "write a name as in api.internal, or an IP address"),
+        ("a.漢漢漢" + "漢" * 60, "it has letters beyond ASCII", "write a name as in api.internal, or an IP address"),
+        (".".join(["a" * 50] * 6), "it is longer than 253 letters", "write a name as in api.internal, or an IP address"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_looked_up(host: str, what: str, fix: str) -> None:
+    with pytest.raises(BadAddress) as bad:
+        read_url(f"https://{host}:5000")
+    assert (bad.value.what, bad.value.fix) == (f'"{host}" cannot be looked up: {what}.', fix)
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]", "app", "my_app.default.svc", "xn--bcher-kva.example", "A.example"])  # fmt: skip
+def test_usual_names(host: str) -> None:
+    assert read_url(f"http://{host}:5000").endpoint.host == host.strip("[]").lower()
