@@ -15,6 +15,7 @@ _LONGEST = 60  # seconds; whoever asks has given up long before
 
 
 def _main() -> None:
+    os.nice(10)  # what serves goes first
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service, which then ends us
     answer_to = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     # What any library prints must not get between the lines of the answers.

@@ -5,8 +5,10 @@ where the file has changed since, or there is none, that is said instead. Answer
 stay, for the page asks the same things every few seconds.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from corsproxy.bridges.recorded import Question
 from corsproxy.bridges.told import Told, told
@@ -21,11 +23,33 @@ from corsproxy.cors.consoles import Cause
 from corsproxy.cors.policy import Policy
 from corsproxy.cors.remedy import remedy
 
-__all__ = ["Applied"]
+__all__ = ["Applied", "Grant"]
 
 # Stands in where `run --upstream` took the place of the file's backend: rules alone are judged.
 _SOME_BACKEND = "http://127.0.0.1:9"
 _MOST_KEPT = 2000
+
+
+class Grant(NamedTuple):
+    """An edit for several requests; without one, `mending` says what stood in the way."""
+
+    edit: Edit | None
+    mending: Mending
+
+
+@dataclass(frozen=True, slots=True)
+class _Chain:
+    """How far an edit for several requests has come."""
+
+    text: Text
+    settings: Settings
+    mending: Mending = field(default_factory=Mending)  # the last step's
+    steps: int = 0
+    is_stuck: bool = False
+
+    def is_done(self, requests: tuple[BrowserRequest, ...]) -> bool:
+        """Whether there is nothing more to try."""
+        return self.is_stuck or self.steps == len(requests)
 
 
 class Applied:
@@ -39,7 +63,8 @@ class Applied:
         self._unfit = ""
         self._upstream: str | None = None
         self._kept: dict[object, Told] = {}
-        self._chains: dict[tuple[BrowserRequest, ...], tuple[Edit | None, Mending]] = {}
+        self._grants: dict[tuple[BrowserRequest, ...], Grant] = {}
+        self._begun: dict[tuple[BrowserRequest, ...], _Chain] = {}
         self.look()
 
     @property
@@ -52,7 +77,8 @@ class Applied:
         text, unfit = self._read()
         if (text and text.sha256, unfit) != (self._text and self._text.sha256, self._unfit):
             self._kept.clear()
-            self._chains.clear()
+            self._grants.clear()
+            self._begun.clear()
             self._upstream = None
         if text is not None and self._text is None:
             self._upstream = self._missing_upstream(text)
@@ -66,6 +92,8 @@ class Applied:
         if key not in self._kept:
             if len(self._kept) >= _MOST_KEPT:
                 self._kept.clear()
+                self._grants.clear()
+                self._begun.clear()
             self._kept[key] = told(
                 request, self.settings, self._policy, mend=self._mend, pasted=pasted, cause=cause
             )
@@ -75,27 +103,42 @@ class Applied:
         """Tell whether the rules in force let the page have the answer."""
         return judge(self._policy, request).allowed
 
-    def edit_for(self, requests: tuple[BrowserRequest, ...]) -> tuple[Edit | None, Mending]:
-        """Find one edit with which all of these come out allowed; else the mending that stood in the way."""
-        if requests not in self._chains:
-            self._chains[requests] = self._chain(requests)
-        return self._chains[requests]
+    def edit_for(
+        self, requests: tuple[BrowserRequest, ...], is_late: Callable[[], bool] = lambda: False
+    ) -> Grant | None:
+        """Find one edit with which all of these come out allowed.
 
-    def _chain(self, requests: tuple[BrowserRequest, ...]) -> tuple[Edit | None, Mending]:
+        None where it got late before: what was found so far is kept, and the next call goes on from there.
+        """
         if self._text is None:
-            return None, Mending(unfit=self._unfit)
-        text, settings, last = self._text, self.settings, Mending()
-        for request in requests:
-            last = mend(text, self._environ, settings, request, upstream=self._upstream)
-            if last.edit is None and not judge(_policy(settings), request).allowed:
-                return None, last
-            if last.edit is not None:
-                text = Text(text.path, last.edit.text, text.sha256)
-                settings = settings_of(text, self._environ, upstream=self._upstream).settings
-        policy = _policy(settings)
-        if text.text == self._text.text or not all(judge(policy, request).allowed for request in requests):
-            return None, last
-        return difference(self._text.text, text.text), last
+            return Grant(None, Mending(unfit=self._unfit))
+        if requests not in self._grants:
+            chain = self._begun.pop(requests, None) or _Chain(self._text, self.settings)
+            while not chain.is_done(requests):
+                if is_late():
+                    self._begun[requests] = chain
+                    return None
+                chain = self._step(chain, requests[chain.steps])
+            self._grants[requests] = self._grant(chain, requests)
+        return self._grants[requests]
+
+    def _step(self, chain: "_Chain", request: BrowserRequest) -> "_Chain":
+        """Make the edit for one more request in the text with the edits so far."""
+        text, settings = chain.text, chain.settings
+        mending = mend(text, self._environ, settings, request, upstream=self._upstream)
+        if mending.edit is not None:
+            text = Text(text.path, mending.edit.text, text.sha256)
+            settings = settings_of(text, self._environ, upstream=self._upstream).settings
+        is_stuck = mending.edit is None and not judge(_policy(settings), request).allowed
+        return _Chain(text, settings, mending, chain.steps + 1, is_stuck)
+
+    def _grant(self, chain: "_Chain", requests: tuple[BrowserRequest, ...]) -> Grant:
+        before = self._text.text if self._text is not None else ""
+        policy = _policy(chain.settings)
+        is_granted = not chain.is_stuck and all(judge(policy, request).allowed for request in requests)
+        if not is_granted or chain.text.text == before:
+            return Grant(None, chain.mending)
+        return Grant(difference(before, chain.text.text), chain.mending)
 
     def _mend(self, request: BrowserRequest) -> Mending:
         if self._text is not None:

@@ -167,12 +167,14 @@ def suggested(
         if not wish.questions:
             rare.append(wish)
         elif len(found) < MOST_CARDS and not is_late() and not all(map(applied.is_allowed, wish.questions)):
-            edit, mending = applied.edit_for(wish.questions)
+            granted = applied.edit_for(wish.questions, is_late)
+            if granted is None:
+                continue
             found.append(
                 Suggestion(
                     wish=wish,
-                    edit=edit,
-                    mending=mending,
+                    edit=granted.edit,
+                    mending=granted.mending,
                     shares_cookies=wish.is_new_origin and cookies.get(wish.rule, False),
                     link=link(wish.questions[0]),
                 )

@@ -8,6 +8,7 @@ tests pass, and all of what it is for is allowed. Whether to trust an origin is 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from corsproxy.admin.page.questions import encoded, scheme_of
 from corsproxy.admin.page.seen import Group
@@ -21,6 +22,7 @@ ENOUGH = 5
 ENOUGH_CLIENTS = 2
 ENOUGH_SECONDS = 60.0
 MOST_PATHS = 3
+MOST_QUESTIONS = 12
 
 # What a rule can grant; the other reasons are for the page to mend.
 _GRANTABLE = frozenset(
@@ -137,7 +139,7 @@ def _questions(wish: Wish, groups: list[Group]) -> tuple[BrowserRequest, ...]:
     if not methods and not headers and not wish.is_new_origin:
         return ()
     paths = wish.paths[: 1 if wish.rule else MOST_PATHS] or ("/",)
-    return tuple(
+    several = (
         BrowserRequest(
             origin=wish.origin,
             method="GET" if is_only_websocket else method,
@@ -150,6 +152,7 @@ def _questions(wish: Wish, groups: list[Group]) -> tuple[BrowserRequest, ...]:
         for path in paths
         for method in methods or ["GET"]
     )
+    return tuple(islice(several, MOST_QUESTIONS))
 
 
 def _sum(several: Iterable[Mapping[str, int] | None]) -> dict[str, int]:

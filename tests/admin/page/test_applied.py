@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from corsproxy.admin.page import applied as applied_module
-from corsproxy.admin.page.applied import Applied
+from corsproxy.admin.page.applied import Applied, Grant
 from corsproxy.config.flags import Flags
 from corsproxy.config.load import load, load_flags
 from corsproxy.cors.browser import BrowserRequest
@@ -37,7 +37,7 @@ def test_a_changed_file_gives_no_edit_until_it_is_the_same_again(file: Path) -> 
     told = applied.ask(NEW)
     assert (told.story.allowed, told.mending.edit) == (False, None), "the applied rules are asked"
     assert told.mending.unfit == f"{file} has changed since these rules were applied" == applied.text_is_other
-    assert applied.edit_for((NEW,)) == (None, told.mending)
+    assert applied.edit_for((NEW,)) == Grant(None, told.mending)
     file.write_text(RULES)
     applied.look()
     assert applied.ask(NEW).mending.edit == edit
@@ -65,7 +65,9 @@ def test_a_file_whose_backend_came_from_the_command_line(file: Path) -> None:
     file.write_text(RULES.replace("upstream: http://127.0.0.1:5000\n", ""))
     applied = Applied(load(file, {}, upstream="http://127.0.0.1:7"), {})
     assert applied.ask(NEW).mending.edit is not None
-    assert applied.edit_for((NEW,))[0] is not None
+    granted = applied.edit_for((NEW,))
+    assert granted is not None
+    assert granted.edit is not None
 
 
 def test_references_to_the_environment_are_those_of_the_service(file: Path) -> None:
@@ -91,3 +93,23 @@ def test_what_was_found_is_kept_within_bounds(file: Path, monkeypatch: pytest.Mo
     for number in range(3):
         applied.ask(BrowserRequest(origin=f"https://o{number}.example", path="/api/x"))
     assert applied.ask(NEW) is not first
+
+
+def test_an_edit_for_several_goes_on_where_it_was_late(file: Path) -> None:
+    several = tuple(
+        BrowserRequest(origin="https://new.example", path="/api/x", method=method)
+        for method in ("PUT", "DELETE", "PATCH")
+    )
+    at_once = Applied(load(file, {}), {}).edit_for(several)
+    applied = Applied(load(file, {}), {})
+    for _ in several:
+        late = iter((False, True))  # a step each
+        assert applied.edit_for(several, lambda late=late: next(late)) in {None, at_once}  # type: ignore[misc]
+    granted = applied.edit_for(several, lambda: True)
+    assert granted is not None
+    assert granted == at_once
+    assert granted.edit is not None
+    assert granted.edit.added == (
+        "    allow_origins: [https://app.example.com, https://new.example]",
+        "    allow_methods: [GET, POST, PUT, DELETE, PATCH]",
+    )
