@@ -158,7 +158,8 @@ def _add_decision(attributes: Attributes, decision: Decision) -> None:
     attributes["corsproxy.decision.kind"] = said.kind.value
     attributes["corsproxy.decision.action"] = said.action.value
     attributes["corsproxy.decision.reason"] = said.reason.value
-    attributes["corsproxy.decision.report"] = decision.report
+    if decision.report:
+        attributes["corsproxy.decision.report"] = True
     if decision.rule is not None:
         attributes["corsproxy.decision.rule"] = decision.rule.name
         attributes["corsproxy.decision.place"] = decision.rule.place

@@ -178,7 +178,6 @@ def test_one_trace_from_the_page_to_flask(traced: Chain) -> None:
         "corsproxy.decision.action": "forward",
         "corsproxy.decision.reason": "origin_allowed",
         "corsproxy.decision.rule": "api",
-        "corsproxy.decision.report": False,
     }
     traced.proxy.wait_for_text(f'"trace_id":"{trace}"')
 

@@ -104,7 +104,6 @@ ALLOWED = {
     "corsproxy.decision.kind": "actual",
     "corsproxy.decision.action": "forward",
     "corsproxy.decision.reason": "origin_allowed",
-    "corsproxy.decision.report": False,
     "corsproxy.decision.rule": "api",
     "corsproxy.decision.place": "config/corsproxy.yaml:5",
 }
@@ -149,7 +148,6 @@ def test_a_preflight(stand: Stand) -> None:
         "corsproxy.decision.kind": "preflight",
         "corsproxy.decision.action": "refuse",
         "corsproxy.decision.reason": "origin_not_allowed",
-        "corsproxy.decision.report": False,
         "corsproxy.decision.rule": "api",
         "corsproxy.decision.place": "config/corsproxy.yaml:5",
         "http.response.status_code": 403,
