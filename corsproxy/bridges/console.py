@@ -52,6 +52,24 @@ ELSEWHERE: Mapping[Cause, str] = MappingProxyType(
         "answer (max_age).",
         Cause.HEADER: "These rules grant the header: the proxy runs an older file, or the browser still keeps an older "
         "answer (max_age).",
+        Cause.REDIRECT_CREDENTIALS: "backend_redirect: the backend, or something in front, redirects to an address with a "
+        "user name in it.",
+    }
+)
+
+# Lines of which no rule is the cause, by a part of them, and what they are.
+_NO_RULE: Mapping[str, str] = MappingProxyType(
+    {
+        "net::ERR_FAILED": "This line only says that there was no answer for the page: paste the line before it, which "
+        "says why.",
+        "net::ERR_": "This is not CORS: no answer came, because of a wrong port, a server that is down, DNS or TLS. "
+        "Ask the address itself: corsproxy probe URL --origin ORIGIN.",
+        "CORS request did not succeed": "This is not CORS, though Firefox says so: no answer came, because of a wrong port, a "
+        "server that is down, DNS or TLS. Ask the address itself: corsproxy probe URL --origin ORIGIN.",
+        " address space": "This is Local Network Access: Chrome asks the visitor before a page from the Internet may call "
+        "this machine or the local network. No rule and no header grants that.",
+        "Mixed Content": "This is not CORS: a page on https may not call http. Let the proxy end TLS (tls: certificate, "
+        "key), or what stands in front of it, and call https.",
     }
 )
 
@@ -63,6 +81,8 @@ def read_console(line: str) -> tuple[Question, Cause | None]:
         if found := pattern.search(line):
             return question_of("GET", found["url"], [], is_websocket=True), None
     found = _CHROME.search(line) or _FIREFOX.search(line)
+    if why := next((why for part, why in _NO_RULE.items() if part in line), ""):
+        raise BadPaste(why)
     if found is None:
         raise BadPaste(
             "This is not a line about CORS as Chrome's or Firefox's console prints it: paste all of it, "
@@ -79,7 +99,7 @@ def _cause(rest: str, *, is_chrome: bool) -> tuple[Cause, str]:
     for cause, texts in CAUSES.items():
         text = texts.chrome if is_chrome else texts.firefox
         core = re.escape(text.removesuffix(" Have the server send the header with a valid value."))
-        if found := re.search(core.replace(_VALUE, "(?P<value>.*?)", 1), rest):
+        if core and (found := re.search(core.replace(_VALUE, "(?P<value>.*?)", 1), rest)):
             return cause, found.groupdict().get("value", "")
     raise BadPaste(f"This line is about CORS, but its cause is not known here: {rest}")
 

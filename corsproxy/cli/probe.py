@@ -22,6 +22,7 @@ from corsproxy.cli.problems import wants_colour
 
 __all__ = ["STATUSES", "probe"]
 
+INTERRUPTED = 130
 STATUSES = {
     Outcome.READABLE: 0,
     Outcome.BLOCKED: 1,
@@ -129,8 +130,11 @@ def probe(
     client = client_of(timeout, ca, resolve)
     asked = replace(asked, sends=send, is_preflight_only=preflight_only)
     patience = Patience(sys.stderr, timeout)
-    with asyncio.Runner() as runner:
-        report = runner.run(_probed(asked, client, patience))
+    try:
+        with asyncio.Runner() as runner:
+            report = runner.run(_probed(asked, client, patience))
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)  # not the 1 of click, which would be a verdict
     report = replace(report, notes=(*notes, *report.notes))
     status = STATUSES[report.outcome]
     if preflight_only and report.outcome is Outcome.PREFLIGHT_PASSED:

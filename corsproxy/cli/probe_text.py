@@ -176,7 +176,7 @@ def _caches(report: Report, style: _Style) -> str:
 def _consoles(report: Report) -> Iterator[str]:
     if report.console is not None:
         yield f"Chrome's console\n  {plain_line(report.console.chrome) or _LOOSER}"
-        yield f"Firefox's console\n  {plain_line(report.console.firefox)}"
+        yield f"Firefox's console\n  {plain_line(report.console.firefox) or 'nothing'}"
 
 
 def plain_line(text: str | None) -> str:

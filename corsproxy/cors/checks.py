@@ -59,6 +59,7 @@ class Cause(StrEnum):
     HEADERS_UNREADABLE = "headers_unreadable"
     METHOD = "method"
     HEADER = "header"
+    REDIRECT_CREDENTIALS = "redirect_credentials"
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,10 @@ _VALID = " Have the server send the header with a valid value."
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """What follows Chrome's beginning, and Firefox's reason; `has_status`: Firefox adds the status."""
+    """What follows Chrome's beginning, and Firefox's reason; `has_status`: Firefox adds the status.
+
+    `firefox` is empty where it prints nothing.
+    """
 
     chrome: str
     firefox: str
@@ -101,6 +104,10 @@ CAUSES: Mapping[Cause, Texts] = MappingProxyType(
             "header ‘{value}’ is not allowed according to header ‘Access-Control-Allow-Headers’ "
             "from CORS preflight response",
         ),
+        Cause.REDIRECT_CREDENTIALS: Texts(
+            "Redirect location '' contains a username and password, which is disallowed for cross-origin requests.",
+            "",  # it says nothing
+        ),
     }
 )
 _CHECKED_ACCESS = {
@@ -113,7 +120,10 @@ _CHECKED_ACCESS = {
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """The line that each browser prints; `chrome` is None where only Firefox and Safari refuse."""
+    """The line that each browser prints; `chrome` is None where only Firefox and Safari refuse.
+
+    `firefox` is empty where it refuses without a word.
+    """
 
     chrome: str | None
     firefox: str
@@ -137,11 +147,12 @@ def predict(verdict: Verdict, request: BrowserRequest, url: str, *, status: int 
 
 
 def printed(
-    failed: Check, url: str, origin: str, *, status: int, include: bool, first_url: str = ""
+    failed: Check, url: str, origin: str, *, status: int, include: bool, first_url: str = "", lines: int = 2
 ) -> Console | None:
     """Say what the consoles print of a response that failed; None where the check was not of a response.
 
-    `origin` is the page's; `first_url` is what the page called, where redirects led on to `url`.
+    `origin` is the page's; `first_url` is what the page called, where redirects led on to `url`;
+    `lines` how many lines of Access-Control-Allow-Origin came.
     """
     if failed.cause is None:
         return None
@@ -149,7 +160,9 @@ def printed(
     led = f" (redirected from '{first_url}')" if first_url not in {"", url} else ""
     chrome = CHROME.format(initiator="fetch", url=url, origin=origin, led=led)
     chrome += PREFLIGHT if failed.step in _CHECKED_ACCESS else ""
-    firefox = FIREFOX.format(url=url, reason=texts.firefox.format(value=failed.subject))
+    # A list in one line is to Firefox one value that does not match.
+    reason = texts.firefox if failed.cause is not Cause.ORIGIN_SEVERAL or lines > 1 else _DIFFERS
+    firefox = FIREFOX.format(url=url, reason=reason.format(value=failed.subject)) if reason else ""
     firefox += _STATUS.format(status=status) if texts.has_status else ""
     if failed.reason is Reason.AUTHORIZATION_NOT_LISTED and not include:
         return Console(None, firefox)  # Chrome lets `*` cover Authorization, with a warning that it will end

@@ -19,7 +19,7 @@ from corsproxy.cors.vocabulary import Reason
 __all__ = ["advice"]
 
 _ORIGIN = "access-control-allow-origin"
-_CACHED = ("age", "x-cache", "cf-cache-status", "x-cache-hits")
+_CACHED = ("age", "x-cache", "x-cache-status", "cf-cache-status", "x-varnish")
 
 # Of a cause, how each server is told. `{origin}`, `{method}` and `{header}` are those of the request.
 _TOLD: Mapping[Cause, Mapping[Server, str]] = MappingProxyType(

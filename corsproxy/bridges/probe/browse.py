@@ -14,6 +14,7 @@ from corsproxy.bridges.probe.requests import Request, first_request
 from corsproxy.bridges.probe.server import reason_of
 from corsproxy.cors.browser import is_preflighted, sendable_checks
 from corsproxy.cors.checks import (
+    Cause,
     Check,
     Step,
     check,
@@ -135,11 +136,13 @@ def _onward(hop: Hop, answer: Answer, hops: int) -> Request | None:
     except ValueError as wrong:
         hop.checks.append(check(Step.REDIRECT, False, Reason.BACKEND_REDIRECT, str(wrong).encode()))
         return None
-    wrong_with = ""
+    wrong_with, cause = "", None
     if hops > MOST_REDIRECTS:
         wrong_with = f"this is redirect {hops}; browsers follow {MOST_REDIRECTS}."
     elif target.has_credentials and (hop.request.is_cors or target.origin != hop.request.page):
         wrong_with = f"{target.url} comes with a user name or password, which is not allowed across origins."
+        cause = Cause.REDIRECT_CREDENTIALS
     subject = wrong_with or target.url
-    hop.checks.append(check(Step.REDIRECT, not wrong_with, Reason.BACKEND_REDIRECT, subject.encode()))
+    why = Reason.BACKEND_REDIRECT
+    hop.checks.append(check(Step.REDIRECT, not wrong_with, why, subject.encode(), cause))
     return None if wrong_with else hop.request.redirected(answer.status, target.origin, target.url)

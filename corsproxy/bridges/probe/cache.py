@@ -21,6 +21,7 @@ _ORIGIN = "access-control-allow-origin"
 class CacheFinding(StrEnum):
     """What three answers show."""
 
+    STALE = "stale"
     NONE_FOR_ALL = "none_for_all"
     SAME_FOR_ALL = "same_for_all"
     VARIES = "varies"
@@ -48,16 +49,31 @@ class CachePair:
 
 
 def ask_for_caches(
-    without: Sent, own: Exchange, marker: str
+    without: Sent, own: Exchange, marker: str, *, is_refused: bool
 ) -> Generator[Sent, Answer | Failure, CachePair | None]:
-    """Ask without Origin and as a stranger; None where no answer comes."""
+    """Ask without Origin and as a stranger; None where no answer comes.
+
+    `is_refused`: the browser keeps the answer from the page; then it is asked for once more, past all caches.
+    """
     first = yield without
-    stranger = yield _as_a_stranger(own.sent, marker)
+    came = yield _as_a_stranger(own.sent, marker)
     if isinstance(first, Failure):
         return None
-    if isinstance(stranger, Failure) or stranger.status != own.answer.status:
-        return _judge(first, own.answer, None)
-    return _judge(first, own.answer, stranger)
+    is_comparable = isinstance(came, Answer) and came.status == own.answer.status
+    pair = _judge(first, own.answer, came if isinstance(came, Answer) and is_comparable else None)
+    if is_refused:
+        fresh = yield replace(own.sent, url=_past_caches(own.sent.url, marker))
+        if isinstance(fresh, Answer) and fresh.value(_ORIGIN) in {_origin_of(own.sent), "*"}:
+            return replace(pair, finding=CacheFinding.STALE)
+    return pair
+
+
+def _origin_of(sent: Sent) -> str:
+    return next((value for name, value in sent.fields if name == "Origin"), "")
+
+
+def _past_caches(url: str, marker: str) -> str:
+    return f"{url}{'&' if '?' in url else '?'}{_MARK}={marker}"
 
 
 def _as_a_stranger(own: Sent, marker: str) -> Sent:
@@ -66,8 +82,7 @@ def _as_a_stranger(own: Sent, marker: str) -> Sent:
         for name, value in own.fields
         if name.lower() not in {"cookie", "authorization", "sec-fetch-site"}
     )
-    joint = "&" if "?" in own.url else "?"
-    return replace(own, url=f"{own.url}{joint}{_MARK}={marker}", fields=fields)
+    return replace(own, url=_past_caches(own.url, f"{marker}0"), fields=fields)
 
 
 def _judge(without: Answer, own: Answer, stranger: Answer | None) -> CachePair:

@@ -129,6 +129,12 @@ class Client:
                 f"{host} did not accept a connection on port {port}{handshake} within {self._timeout:g} s.",
                 "A firewall often drops silently: is the port open from here? --timeout waits longer.",
             )
+        if isinstance(failure, TimeoutError) and self._resolver is not None and self._resolver.asked_for:
+            return Failure(
+                FailureKind.DNS,
+                f"The name {host} was not resolved within {2 * self._timeout:g} s.",
+                "Is the name server there? --resolve HOST:PORT:ADDRESS goes without it.",
+            )
         if isinstance(failure, TimeoutError):
             return Failure(
                 FailureKind.TIMEOUT,
@@ -209,12 +215,16 @@ def _of_connecting(failure: OSError, host: str, port: int | None, *, is_tls: boo
 
 
 class _Resolver(AbstractResolver):
-    """Looks into what --resolve says, then asks the system; `found` has the first address of every host."""
+    """Looks into what --resolve says, then asks the system; `found` has the first address of every host.
+
+    A question that is given up stays in `asked_for`.
+    """
 
     def __init__(self, pinned: Mapping[tuple[str, int], str]) -> None:
         self._pinned = pinned
         self._system = ThreadedResolver()
         self.found: dict[str, str] = {}
+        self.asked_for = ""  # what the system has not yet answered
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
@@ -224,7 +234,13 @@ class _Resolver(AbstractResolver):
         if pinned is None:
             # Browsers ask nobody where a name under .localhost is.
             name = "localhost" if host.endswith(".localhost") else host
-            results = await self._system.resolve(name, port, family)
+            self.asked_for = host
+            try:
+                results = await self._system.resolve(name, port, family)
+            except OSError:
+                self.asked_for = ""
+                raise
+            self.asked_for = ""
         else:
             results = [
                 ResolveResult(

@@ -61,7 +61,7 @@ def cookies_of(answer: Answer, *, page: str, origin: str, include: bool) -> tupl
             ignored = 'the page asks without credentials: "include", so no Set-Cookie counts'
             judged.append(Cookie(written.name, written.spelled, (ignored,), ()))
             continue
-        cautions: list[str] = []
+        cautions = list(_cautions(written, origin))
         if relation == "cross-site":
             faults += _faults_across(written)
             if not faults and not written.has("partitioned"):
@@ -102,6 +102,11 @@ def _faults(cookie: _Written, origin: str) -> Iterator[str]:
         yield "Partitioned needs Secure beside it"
     yield from _faults_of_prefix(cookie)
     yield from _faults_of_domain(cookie, host_of(origin))
+
+
+def _cautions(cookie: _Written, origin: str) -> Iterator[str]:
+    if cookie.has("secure") and origin.startswith("http://") and is_trustworthy(origin):
+        yield "Secure, and not https: Safari drops it, even from this machine"
 
 
 def _faults_of_prefix(cookie: _Written) -> Iterator[str]:

@@ -11,7 +11,7 @@ from enum import StrEnum
 from corsproxy.bridges.probe.address import host_of
 from corsproxy.bridges.probe.advice import advice
 from corsproxy.bridges.probe.browse import Hop, Walk, browse
-from corsproxy.bridges.probe.cache import STRANGER, CachePair, ask_for_caches
+from corsproxy.bridges.probe.cache import STRANGER, CacheFinding, CachePair, ask_for_caches
 from corsproxy.bridges.probe.cookies import Cookie, cookies_of
 from corsproxy.bridges.probe.exchange import Answer, Asked, Failure, FailureKind, Sent
 from corsproxy.bridges.probe.network import local_network_note, mixed_content_notes
@@ -98,7 +98,7 @@ def _ask_whose(walk: Walk, aside: Answer | None) -> Generator[Sent, Answer | Fai
     """Ask, where something failed, what a corsproxy alone answers with its rule: a preflight of two origins."""
     failed, hop = walk.failed, walk.last
     exchange = hop.actual or hop.preflight
-    if failed is None or failed.cause is None or exchange is None:
+    if failed is None or failed.cause is None or exchange is None or failed.step is Step.REDIRECT:
         return None
     if any(answer and reason_of(answer) for answer in (exchange.answer, aside)):
         return None
@@ -112,7 +112,9 @@ def _ask_for_caches(walk: Walk, marker: str) -> Generator[Sent, Answer | Failure
     first = walk.hops[0]
     if first.actual is None or not first.request.is_cors or first.request.method not in {"GET", "HEAD"}:
         return None
-    return (yield from ask_for_caches(first.request.without_cors(), first.actual, marker))
+    is_refused = len(walk.hops) == 1 and walk.failed is not None and walk.failed.step is Step.ORIGIN
+    without = first.request.without_cors()
+    return (yield from ask_for_caches(without, first.actual, marker, is_refused=is_refused))
 
 
 def reason_of_check(check: Check, told: Reason | None = None) -> str:
@@ -161,9 +163,15 @@ def _report(
         told=told,
         rule=next(filter(None, map(rule_of, [*asking, *([own] if own else [])])), ""),
         console=_console(walk, failed),
-        advice=advice(walk, aside, server),
+        advice=(*_past_a_cache(cache), *advice(walk, aside, server)),
         notes=tuple(_notes(walk, answers)),
     )
+
+
+def _past_a_cache(cache: CachePair | None) -> tuple[str, ...]:
+    is_stale = cache is not None and cache.finding is CacheFinding.STALE
+    sentence = "Empty the cache before the server, and send Vary: Origin on every answer of this path, also without Origin."
+    return (sentence,) if is_stale else ()
 
 
 def _outcome(walk: Walk) -> Outcome:
@@ -201,6 +209,7 @@ def _console(walk: Walk, failed: Check | None) -> Console | None:
         status=exchange.answer.status if exchange else 0,
         include=hop.request.include,
         first_url=walk.hops[0].request.url,
+        lines=len(exchange.answer.values("access-control-allow-origin")) if exchange else 0,
     )
 
 

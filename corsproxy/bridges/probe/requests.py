@@ -86,8 +86,8 @@ class Request:
         language = () if "accept-language" in written else (("Accept-Language", "en"),)
         agent = () if "user-agent" in written else (("User-Agent", USER_AGENT),)
         # strict-origin-when-cross-origin: nothing on the way down from https to http.
-        is_told = self.page != "null" and (
-            not self.page.startswith("https://") or is_trustworthy(self.origin)
+        is_told = self.page.startswith("http://") or (
+            self.page.startswith("https://") and is_trustworthy(self.origin)
         )
         referer = (("Referer", f"{self.page}/"),) if is_told else ()
         context = (("Sec-Fetch-Dest", "empty"), ("Sec-Fetch-Mode", mode), ("Sec-Fetch-Site", self.site))

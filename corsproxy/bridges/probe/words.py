@@ -152,7 +152,7 @@ def about_check(check: Check) -> str:
     subject = plain(check.subject) or ("(missing)" if check.step.endswith("credentials") else "(empty)")
     if check.passed:
         return _PASSED[check.step].format(s=subject)
-    if check.cause is not None:
+    if check.cause is not None and check.step is not Step.REDIRECT:
         where = "preflight" if check.step.startswith("preflight") else "response"
         return f"{where}: {_FAILED[check.cause].format(s=subject)}"
     if check.step is Step.SENDABLE:
@@ -164,6 +164,10 @@ def about_check(check: Check) -> str:
 
 _CACHES: Mapping[CacheFinding, tuple[bool, str]] = MappingProxyType(
     {
+        CacheFinding.STALE: (
+            False,
+            "Past all caches, with a query of its own, the server does grant it: a cache hands out an answer made for another.",
+        ),
         CacheFinding.NONE_FOR_ALL: (
             True,
             "Nobody who was asked for gets in, so there is nothing to confuse.",

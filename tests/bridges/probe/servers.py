@@ -4,6 +4,7 @@ Laws: every bad example is one that is found in the wild, and says here what is 
 """
 
 import json
+import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -80,13 +81,16 @@ def opened(folder: Path) -> Iterator[Running]:
 
 def _nginx(folder: Path, port: int, backend: int) -> Path:
     path = folder / "nginx.conf"
+    # As root, nginx would give its rights away, and with them the folder of its cache.
+    user = "" if os.getuid() else "user root;"
     path.write_text(f"""
-        daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log stderr error;
+        {user} daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log stderr error;
         events {{ worker_connections 64; }}
         http {{
           access_log off;
           client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
           fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+          proxy_cache_path {folder}/cache keys_zone=kept:1m;
           map $http_origin $granted {{ default ""; "{APP}" $http_origin; }}
           server {{
             listen 127.0.0.1:{port};
@@ -123,6 +127,11 @@ def _nginx(folder: Path, port: int, backend: int) -> Path:
             location /inherited {{ add_header X-Frame-Options DENY; return 200 "lost"; }}
             # Both the proxy and the application add the fields.
             location /good-behind/ {{ {_GRANT} proxy_pass http://127.0.0.1:{backend}/good/; }}
+            # A shared cache before an application that forgets Vary.
+            location /cached/ {{
+              proxy_pass http://127.0.0.1:{backend}/unvaried/; proxy_cache kept; proxy_cache_valid 200 10m;
+              proxy_ignore_headers Set-Cookie; add_header X-Cache-Status $upstream_cache_status;
+            }}
             # A login that preflights do not pass.
             location /login {{ {_GRANT} return 401; }}
             # Everything is sent to https, preflights too.

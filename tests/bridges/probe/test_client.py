@@ -181,6 +181,28 @@ async def test_a_handshake_that_never_ends_is_a_connection_that_is_not_accepted(
     )
 
 
+async def test_a_name_server_that_is_silent_is_told_from_a_silent_server(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def resolve(*_: object) -> list[object]:
+        await asyncio.Event().wait()
+        return []
+
+    monkeypatch.setattr("aiohttp.resolver.ThreadedResolver.resolve", resolve)
+    came = await get("http://api.example.com/", timeout=0.1)
+    assert isinstance(came, Failure)
+    assert (came.kind, came.detail) == (
+        FailureKind.DNS,
+        "The name api.example.com was not resolved within 0.2 s.",
+    )
+
+
+async def test_an_address_in_brackets() -> None:
+    came = await get(f"http://[::1]:{free_port()}/")
+    assert isinstance(came, Failure)
+    assert came.kind in {FailureKind.REFUSED, FailureKind.UNROUTABLE}
+
+
 async def test_a_name_may_be_given_an_address() -> None:
     heard: list[bytes] = []
     async with serving(saying(OK, heard)) as port:

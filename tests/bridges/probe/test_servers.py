@@ -183,6 +183,16 @@ def test_what_caches_would_do(
     assert (cache["reflects_any_origin"], cache["with_credentials"]) == (reflects, trusts)
 
 
+def test_a_cache_that_hands_one_pages_answer_to_another_is_caught(running: Running) -> None:
+    url = f"{running.nginx}/cached/x"
+    first = told(url, origin="https://other.example.com")
+    assert (first["outcome"], first["cache"]["finding"]) == ("readable", "missing_vary")
+    report = told(url)
+    cause = report["hops"][-1]["checks"][-1]["cause"]
+    assert (report["outcome"], cause, report["cache"]["finding"]) == ("blocked", "origin_differs", "stale")
+    assert report["advice"][0].startswith("Empty the cache before the server")
+
+
 def test_the_server_is_recognised_and_addressed_in_its_words(running: Running) -> None:
     begins = {
         "flask": ("/x", 'Flask-CORS: CORS(app, origins=["https://app.example.com"])'),
