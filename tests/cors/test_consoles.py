@@ -16,7 +16,7 @@ ALIKE_IN_FIREFOX = [Cause.ORIGIN_INVALID, Cause.ORIGIN_DIFFERS]
 URL = "https://api.example.com/api/x"
 
 
-def printed(parts: RuleParts, request: BrowserRequest) -> Console | None:
+def predicted(parts: RuleParts, request: BrowserRequest) -> Console | None:
     return predict(judge(policy_of(rule(**parts)), request), request, URL)
 
 
@@ -41,15 +41,15 @@ def test_every_cause_has_texts_that_tell_it_from_the_others() -> None:
     ],
 )
 def test_nothing_is_printed_where_nothing_failed(request_: BrowserRequest) -> None:
-    assert printed({}, request_) is None
+    assert predicted({}, request_) is None
 
 
 def test_the_status_in_firefox_is_that_of_the_response_that_failed() -> None:
     evil = "https://evil.example"
     ends = {
-        "forwarded": printed({}, BrowserRequest(origin=evil)),
-        "preflight": printed({}, BrowserRequest(origin=evil, method="PUT")),
-        "blocked": printed({"block": True}, BrowserRequest(origin=evil)),
+        "forwarded": predicted({}, BrowserRequest(origin=evil)),
+        "preflight": predicted({}, BrowserRequest(origin=evil, method="PUT")),
+        "blocked": predicted({"block": True}, BrowserRequest(origin=evil)),
     }
     assert {name: console and console.firefox[-17:] for name, console in ends.items()} == {
         "forwarded": "Status code: 200.",
@@ -60,7 +60,7 @@ def test_the_status_in_firefox_is_that_of_the_response_that_failed() -> None:
 
 def test_chrome_alone_lets_a_star_cover_authorization() -> None:
     star: RuleParts = {"origins": Origins(any=True), "allow_headers": ("*",)}
-    console = printed(star, BrowserRequest(origin="https://a.example", headers=("Authorization",)))
+    console = predicted(star, BrowserRequest(origin="https://a.example", headers=("Authorization",)))
     assert console is not None
     assert console.chrome is None
     assert "header ‘authorization’ is not allowed" in console.firefox
