@@ -7,13 +7,13 @@ own begin with `corsproxy.`. How spans leave the process is `otel`'s.
 """
 
 import re
-from collections.abc import Mapping
 
 from opentelemetry.context import Context
 from opentelemetry.propagators.textmap import TextMapPropagator
 from opentelemetry.trace import INVALID_SPAN_CONTEXT, Span, SpanContext, SpanKind, StatusCode
 from opentelemetry.trace import Tracer as OpenTelemetryTracer
 from opentelemetry.trace.propagation import get_current_span, set_span_in_context
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from corsproxy.cors.decision import Decision
 from corsproxy.http1.request_head import RequestHead
@@ -29,6 +29,7 @@ _METHODS = {
 }
 _PORTS = {"http": 80, "https": 443}
 _NOTHING = Context()
+_W3C = TraceContextTextMapPropagator()
 
 Value = str | int | float | bool | tuple[str, ...]
 Attributes = dict[str, Value]
@@ -39,9 +40,10 @@ class Spans:
 
     def __init__(self, tracer: OpenTelemetryTracer, propagator: TextMapPropagator) -> None:
         self._tracer = tracer
-        self._propagator = propagator
         # Baggage is the application's: re-encoding it could only change it.
         self._names = frozenset(name.lower().encode() for name in propagator.fields if name != "baggage")
+        # By default there are two, and the one for baggage has nothing to do.
+        self._propagator = _W3C if self._names == frozenset(map(str.encode, _W3C.fields)) else propagator
         names = b"|".join(map(re.escape, sorted(self._names)))
         pattern = rb"(%b):" % names if names else rb"(?!)"
         self._find = re.compile(rb"\n" + pattern, re.IGNORECASE).search
@@ -52,15 +54,13 @@ class Spans:
         # Nearly every request has none of these fields, and then its lines need no look.
         carried = self._carried(head.lines) if head.lines and self._find(head.raw) else {}
         came = self._propagator.extract(carried, _NOTHING) if carried else _NOTHING
-        method = _METHODS.get(head.method, "_OTHER")
-        name = "HTTP" if method == "_OTHER" else method
+        name = _METHODS.get(head.method, "HTTP")
         if decision.rule is not None:
             name = f"{name} {decision.rule.name}"
-        attributes = _of_request(head, method, forwarding)
-        _add_decision(attributes, decision)
-        span = self._tracer.start_span(name, came, SpanKind.SERVER, attributes)
+        # Attributes come at the end: no sampler that `otel` lets in looks at them, and most requests may be unsampled.
+        span = self._tracer.start_span(name, came, SpanKind.SERVER)
         parent = get_current_span(came).get_span_context() if carried else INVALID_SPAN_CONTEXT
-        return ExchangeSpan(span, self, parent, is_told=bool(carried))
+        return ExchangeSpan(span, self, parent, head, forwarding, is_told=bool(carried))
 
     def _carried(self, lines: list[bytes]) -> dict[str, list[str]]:
         """Return the trace fields of a request; what may stand once and stands twice is not believed."""
@@ -93,12 +93,23 @@ class Spans:
 class ExchangeSpan:
     """The span of one exchange (`proxy.tracing.Trace`)."""
 
-    __slots__ = ("_is_told", "_parent", "_span", "_spans")
+    __slots__ = ("_forwarding", "_head", "_is_told", "_parent", "_span", "_spans")
 
-    def __init__(self, span: Span, spans: Spans, parent: SpanContext, *, is_told: bool) -> None:
+    def __init__(
+        self,
+        span: Span,
+        spans: Spans,
+        parent: SpanContext,
+        head: RequestHead,
+        forwarding: Forwarding,
+        *,
+        is_told: bool,
+    ) -> None:
         self._span = span
         self._spans = spans
         self._parent = parent
+        self._head = head
+        self._forwarding = forwarding
         self._is_told = is_told  # the request has fields that name a trace
 
     @property
@@ -116,16 +127,21 @@ class ExchangeSpan:
         span = self._span
         if not span.is_recording():
             return
-        span.set_attributes(_of_outcome(record))
+        attributes = _of_request(self._head, self._forwarding)
+        if record.decision is not None:
+            _add_decision(attributes, record.decision)
+        _add_outcome(attributes, record)
         if record.status == 101 and record.upstream_seconds >= 0.0:
             span.add_event("corsproxy.tunnel_opened", timestamp=_answered(record))
         if error := _error(record):
-            span.set_attribute("error.type", error)
+            attributes["error.type"] = error
             span.set_status(StatusCode.ERROR, from_text(record.detail, 256) or None)
+        span.set_attributes(attributes)
         span.end()
 
 
-def _of_request(head: RequestHead, method: str, forwarding: Forwarding) -> Attributes:
+def _of_request(head: RequestHead, forwarding: Forwarding) -> Attributes:
+    method = _METHODS.get(head.method, "_OTHER")
     scheme = forwarding.scheme.decode("latin-1")
     attributes: Attributes = {
         "http.request.method": method,
@@ -165,8 +181,7 @@ def _add_decision(attributes: Attributes, decision: Decision) -> None:
         attributes["corsproxy.decision.place"] = decision.rule.place
 
 
-def _of_outcome(record: Record) -> Mapping[str, Value]:
-    attributes: Attributes = {}
+def _add_outcome(attributes: Attributes, record: Record) -> None:
     if record.status:
         attributes["http.response.status_code"] = record.status
     if record.upstream_seconds >= 0.0:
@@ -181,7 +196,6 @@ def _of_outcome(record: Record) -> Mapping[str, Value]:
         attributes["corsproxy.request_id"] = from_text(record.request_id, 64)
     if record.notes:
         attributes["corsproxy.notes"] = tuple(note.value for note in record.notes)
-    return attributes
 
 
 def _error(record: Record) -> str:
