@@ -235,7 +235,7 @@ def _traffic(total: Snapshot) -> Iterator[Metric]:
     )
     yield CounterMetricFamily(
         "corsproxy_response_bytes",
-        "Bytes of response bodies, framing not counted.",
+        "Bytes of response bodies; of chunked ones with their framing, as they pass unopened.",
         value=total.response_bytes,
     )
     yield CounterMetricFamily(
