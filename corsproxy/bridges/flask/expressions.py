@@ -31,6 +31,7 @@ __all__ = ["Call", "Expressions", "TooMuch", "merged", "said", "truth"]
 
 MOST_STEPS = 400_000
 MOST_ITEMS = 20_000
+_MOST_MERGED = 200
 
 
 class Call(NamedTuple):
@@ -83,17 +84,29 @@ def merged(one: object, other: object, why: str, place: Place) -> object:
     """Return what is common to two outcomes of something unknown."""
     if one is other or (is_known(one) and is_known(other) and type(one) is type(other) and one == other):
         return one
-    if isinstance(one, list) and isinstance(other, list):
+    if isinstance(one, list) and isinstance(other, list) and len(one) + len(other) <= _MOST_MERGED:
         shared = [item for item in one if any(item is twin or item == twin for twin in other)]
         rest = [item for item in (*one, *other) if not any(item is twin or item == twin for twin in shared)]
-        return [*shared, Unknown(why, place, tuple(dict.fromkeys(_shown(item) for item in rest)))]
-    return Unknown(why, place, tuple(dict.fromkeys((_shown(one), _shown(other)))))
+        return [*shared, Unknown(why, place, _maybe(rest))]
+    return Unknown(why, place, _maybe([one, other]))
+
+
+def _maybe(values: Sequence[object]) -> tuple[str, ...]:
+    """Say what something may be: a few words, whatever it is made of."""
+    found = [
+        word for value in values for word in (value.maybe if isinstance(value, Unknown) else (_shown(value),))
+    ]
+    return tuple(dict.fromkeys(found))[:6]
 
 
 def _shown(value: object) -> str:
-    if isinstance(value, Unknown):
-        return " or ".join(value.maybe) or value.why
-    return repr(str(value)) if isinstance(value, str) else repr(value)[:80]
+    if isinstance(value, str):
+        return repr(str(value[:80]))
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(_shown(item) for item in value[:6])}]"[:200]
+    if isinstance(value, (bool, int, float, type(None))):
+        return repr(value)
+    return value.why if isinstance(value, Unknown) else f"a {type(value).__name__.lower()}"
 
 
 class Expressions:

@@ -33,6 +33,7 @@ from corsproxy.bridges.flask.values import (
     External,
     Function,
     Instance,
+    Located,
     Module,
     Scope,
     Unknown,
@@ -50,6 +51,7 @@ _BLUEPRINT = (
 )  # fmt: skip
 _API = tuple(f"{package}.Api" for package in ("flask_restful", "flask_restx", "flask_restplus"))
 _NAMESPACE = ("flask_restx.Namespace", "flask_restplus.Namespace")
+_SETTINGS = ("pydantic_settings.BaseSettings", "pydantic.BaseSettings")
 _ENVIRONMENT = frozenset({"os.environ.get", "os.getenv", "decouple.config"})
 
 
@@ -63,9 +65,21 @@ class Project(Routing):
 
     # -- attributes and items
 
-    def attribute_of(self, value: object, name: str, node: ast.expr, scope: Scope) -> object | None:  # noqa: ARG002 -- as declared
+    def attribute_of(self, value: object, name: str, node: ast.expr, scope: Scope) -> object | None:
         """See Expressions."""
+        if isinstance(value, Instance) and value.kind.is_a(*_SETTINGS) and name in value.kind.all_names():
+            return self._setting(value.kind, name, node, scope)
         return value.config if isinstance(value, App) and name == "config" else None
+
+    def _setting(self, kind: Class, name: str, node: ast.expr, scope: Scope) -> object:
+        """Return a field of pydantic's settings: from the environment, as JSON where it is not a text."""
+        default = kind.find(name)
+        text = self._variable(name, node, scope, default)
+        if isinstance(text, Unset) or text is default:
+            text = self._variable(name.upper(), node, scope, default)
+        if text is default or not isinstance(text, Located) or isinstance(default, str):
+            return text
+        return call_function("json.loads", [text], {}, text.place) or text
 
     def item_of(self, value: object, key: object, node: ast.expr, scope: Scope) -> object | None:
         """See Expressions."""

@@ -19,7 +19,7 @@ from corsproxy.bridges.flask.framework import Project
 from corsproxy.bridges.flask.objects import App, Option
 from corsproxy.bridges.flask.rules import Draft, draft_rules
 from corsproxy.bridges.flask.sources import NothingToRead, Sources
-from corsproxy.bridges.flask.values import Function, Located, Scope
+from corsproxy.bridges.flask.values import Function, Located, Scope, Unknown
 
 __all__ = ["Imported", "NothingFound", "NothingToRead", "import_flask"]
 
@@ -97,6 +97,10 @@ def _follow(project: Project, sources: Sources, findings: Findings) -> dict[Path
                 for node in tree.body:
                     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
                         _follow_function(project, path, node, makes_app=makes_app)
+        for node, scope in project.mains:
+            if {"CORS", "init_app", "cross_origin"}.intersection(_called(node)):
+                with project.under(Unknown("the file is run itself", Place(scope.file, node.lineno))):
+                    project.block(node.body, scope)
     except (TooMuch, RecursionError):
         what = "The project computes more than is followed here: what comes later was not read."
         findings.add(

@@ -151,7 +151,7 @@ class _Carrier:
         parts = [part.strip() for part in lower.split(",") if part.strip()]
         meant = [canonical_origin(part) for part in parts]
         known = [text for text in meant if text]
-        what = f"{item!r} never matched: an origin {'; it '.join(faults)}."
+        what = f"{str(item)!r} never matched: an origin {'; it '.join(faults)}."
         if len(parts) > 1:
             what = f"{item!r} is one text, which Flask-CORS compares as a whole: it never matched."
         fix = f"add {' and '.join(known)} if that is meant" if known and len(known) == len(parts) else _FILL

@@ -47,14 +47,24 @@ class Policy:
     ] = ()  # the others: expose_headers, allow_credentials, max_age, allow_private_network
     method_comment: str = ""
     header_comment: str = ""
+    lacking: tuple[str, ...] = ()  # safelisted methods that preflights were refused for
 
     def grants(self) -> tuple[object, ...]:
         """Return what the policy grants beside its origins, to be compared with another's."""
         return (frozenset(self.methods), self.headers, tuple((key.name, str(key.value)) for key in self.keys))
 
+    @property
+    def has_credentials(self) -> bool:
+        """Tell whether pages may send cookies and read."""
+        return any(key.name == "allow_credentials" for key in self.keys)
+
     def limited(self, methods: frozenset[str]) -> "Policy":
         """Return the policy for a route that only has these methods."""
-        return replace(self, methods=tuple(method for method in self.methods if method in methods))
+        kept = tuple(method for method in self.methods if method in methods)
+        comment = (
+            self.method_comment if kept == self.methods else f"{self.method_comment}, as the view has them"
+        )
+        return replace(self, methods=kept, method_comment=comment)
 
     def with_origins(self, other: "Policy") -> "Policy":
         """Return the policy with another's origins added."""
@@ -80,12 +90,11 @@ def make_policy(
     credentials = reader.flag("supports_credentials")
     origins = options["origins"]
     if conditions:
-        reader.conditional(conditions, place, said)
-        carried = Carried(
-            missing=[
-                f"{place} {said} holds only if {conditions[-1].why}. Write its origins if it is to hold."
-            ]
-        )
+        quiet = carry_origins(origins, credentials=credentials, judge=judge, findings=Findings())
+        would = ", ".join(entry.text for entry in quiet.entries) or "nobody that is known"
+        reader.conditional(conditions, place, said, would)
+        told = f"{place} {said} holds only if {conditions[-1].why}. If it does, write {would}."
+        carried = Carried(missing=[told])
     else:
         carried = carry_origins(origins, credentials=credentials, judge=judge, findings=findings)
     methods = reader.methods() if preflights else ()
@@ -104,6 +113,7 @@ def make_policy(
         said=said,
         origins=carried,
         methods=methods or (),
+        lacking=tuple(method for method in ("GET", "POST") if methods and method not in methods),
         headers=headers,
         keys=tuple(keys),
         method_comment=_comment(options["methods"]) if preflights else without,
@@ -120,12 +130,13 @@ class _Reader:
         self._options = options
         self._findings = findings
 
-    def conditional(self, conditions: Sequence[Unknown], place: Place, said: str) -> None:
+    def conditional(self, conditions: Sequence[Unknown], place: Place, said: str, would: str) -> None:
+        """Report what only holds on a condition."""
         why = conditions[-1].why
         what = (
             f"{said} holds only if {why}: not known without running the app, so nobody is let in by its rule."
         )
-        fix = "write its origins under allow_origins if it is to hold"
+        fix = f"write its origins under allow_origins if it is to hold: {would}"
         self._findings.add(Code.CONDITION, place, what, fix=fix)
 
     def _unknown(self, key: str, value: Unknown, instead: str) -> None:

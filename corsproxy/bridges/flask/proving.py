@@ -78,7 +78,7 @@ def _allowed(draft: Draft, policy: Policy) -> PolicyCase | None:
     origins = ["https://anybody.example"] if first.text == "*" else admitted([first])
     method = next((method for method in ("PUT", "DELETE", "PATCH") if method in written.methods), "GET")
     headers = [name for name in written.headers if name != "*"][:1]
-    credentials = any(key.name == "allow_credentials" for key in written.keys)
+    credentials = written.has_credentials
     for path in _paths(draft):
         for origin in origins[:1]:
             asked = BrowserRequest(

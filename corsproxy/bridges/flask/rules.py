@@ -7,12 +7,12 @@ rules of their own in front, the most literal first, so that the first rule that
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from corsproxy.bridges.flask.findings import Code, Findings
-from corsproxy.bridges.flask.objects import App, Applied, Blueprint, Option
+from corsproxy.bridges.flask.objects import App, Applied, Blueprint, Decoration, Option
 from corsproxy.bridges.flask.options import effective, report_unheard, resources_of
-from corsproxy.bridges.flask.origins import Judge
+from corsproxy.bridges.flask.origins import Carried, Judge
 from corsproxy.bridges.flask.paths import Resource, resource, takes
 from corsproxy.bridges.flask.policies import Policy, make_policy
 from corsproxy.bridges.flask.serving import Served, prefixes, serve
@@ -21,8 +21,6 @@ from corsproxy.config.reach import shadows
 from corsproxy.cors.rule import Rule
 
 __all__ = ["Draft", "draft_rules"]
-
-_SAFELISTED = ("GET", "POST")
 
 
 @dataclass(slots=True)
@@ -33,6 +31,27 @@ class Draft:
     policy: Policy | None
     name: str = ""
     missing: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """Methods of a route that have one policy."""
+
+    served: Served
+    methods: tuple[str, ...]
+    policy: Policy | None
+    is_decorated: bool
+
+    @property
+    def is_simple(self) -> bool:
+        """Tell whether browsers may send one of the methods without asking."""
+        return not {"GET", "POST"}.isdisjoint(self.methods)
+
+
+def _foremost(views: Sequence[_View]) -> Policy | None:
+    """Choose the policy to write where views differ: one whose methods need no permission, then any."""
+    simple = [view.policy for view in views if view.policy is not None and view.is_simple]
+    return next(iter([*simple, *(view.policy for view in views if view.policy is not None)]), None)
 
 
 def draft_rules(
@@ -59,7 +78,7 @@ class _Drafter:
         self._urls = [each.url for each in self._served]
         self._resources: dict[Applied, list[tuple[Resource, Policy]]] = {}
         self._unions: dict[tuple[Policy, ...], Policy] = {}
-        self._decorated: dict[tuple[object, ...], Policy] = {}
+        self._decorated: dict[tuple[Decoration, bool], Policy] = {}
 
     def draft(self) -> list[Draft]:
         wide = self._wide()
@@ -223,52 +242,69 @@ class _Drafter:
             by_glob.setdefault(each.url.glob, []).append(each)
         due: dict[str, tuple[Policy | None, str, tuple[str, ...]]] = {}
         for glob, here in by_glob.items():
-            found = [(each, self._policy_of(each)) for each in here]
-            policy = next((policy for _, policy in found if policy is not None), None)
-            others = [each for each, other in found if not _same(other, policy)]
-            if others and policy is not None:
-                self._report_mixed(glob, policy, others)
-            first = next((each for each, one in found if one is policy), here[0])
-            if any(self._is_decorated(each) for each in here) and policy is not None:
-                methods = {
-                    method for each, one in found if _same(one, policy) for method in each.route.methods
-                }
+            views = [view for each in here for view in self._views(each)]
+            policy = _foremost(views)
+            comment = f"{here[0].route.place} {here[0].route.said}"
+            if policy is not None and any(view.is_decorated for view in views):
+                methods = {method for view in views if _same(view.policy, policy) for method in view.methods}
+                comment = f"{policy.place} {policy.said}"
+                policy = self._in_common(glob, policy, views)
                 policy = policy.limited(
                     frozenset(methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set()))
                 )
-                comment = f"{policy.place} {policy.said}"
-            else:
-                comment = f"{first.route.place} {first.route.said}"
             due[glob] = policy, comment, tuple(path for each in here for path in each.url.samples)
         return due
 
-    def _report_mixed(self, glob: str, policy: Policy, others: Sequence[Served]) -> None:
-        for each in others:
-            what = f"{glob} has views with different CORS; that of {policy.said} ({policy.place}) is written for all of them."
-            why = f"{', '.join(each.route.methods)} had another, and a rule is for a path, not for a method."
-            self._findings.add(
-                Code.POLICIES_DIFFER, each.route.place, what, why=why, fix="look whether that may be"
-            )
+    def _in_common(self, glob: str, policy: Policy, views: Sequence["_View"]) -> Policy:
+        """Leave out whom another view of the same path does not let in, where the rule could not keep them from it."""
+        for view in views:
+            if _same(view.policy, policy) or not (view.policy or view.is_simple):
+                continue
+            is_less = view.policy is None or (policy.has_credentials and not view.policy.has_credentials)
+            texts = set() if is_less or view.policy is None else {e.text for e in view.policy.origins.entries}
+            kept = [
+                e for e in policy.origins.entries if not view.is_simple or "*" in texts or e.text in texts
+            ]
+            dropped = [entry.text for entry in policy.origins.entries if entry not in kept]
+            verbs = ", ".join(view.methods)
+            what = f"{glob} has views with different CORS; that of {policy.said} ({policy.place}) is written."
+            if dropped:
+                what += f" {', '.join(dropped)} is left out: it would get at {verbs}, too."
+            why = "a rule is for a path, and browsers ask no permission for GET and POST."
+            fix = f"look whether the origins may use {verbs} as well, and add them, or give that view a path of its own"
+            self._findings.add(Code.POLICIES_DIFFER, view.served.route.place, what, why=why, fix=fix)
+            missing = [f"{view.served.route.place} {what} {fix[:1].upper()}{fix[1:]}."] if dropped else []
+            carried = Carried(kept, [*policy.origins.missing, *missing])
+            policy = replace(policy, origins=carried)
+        return policy
 
-    def _is_decorated(self, served: Served) -> bool:
-        return bool(served.route.decorations or served.route.by_method)
-
-    def _policy_of(self, served: Served) -> Policy | None:
+    def _views(self, served: Served) -> list["_View"]:
+        """Return the policy of each method of a route; classes may have several."""
         route = served.route
         if route.decorations:
-            first = route.decorations[0]
-            written = first.options.get("automatic_options")
-            preflights = written is None or written.value is not False
-            key: tuple[object, ...] = (first, preflights)
-        elif route.by_method:
-            first, preflights = route.by_method[0][1], False
-            key = (first, False)
-            rest = [method for method in route.methods if method not in {verb for verb, _ in route.by_method}]
-            if rest:
-                what = f"{', '.join(rest)} of {served.url.rule} has no @cross_origin, and other methods have: one rule is for all."
-                self._findings.add(Code.POLICIES_DIFFER, route.place, what, fix="look whether that may be")
-        else:
-            return self._governing(served.url.samples[0], served.below)
+            return [
+                _View(
+                    served,
+                    route.methods,
+                    self._decoration(served, route.decorations[0], in_class=False),
+                    True,
+                )
+            ]
+        found: list[_View] = []
+        for verb in route.methods:
+            first = next((each for method, each in route.by_method if method == verb), None)
+            policy = (
+                self._governing(served.url.samples[0], served.below)
+                if first is None
+                else self._decoration(served, first, in_class=True)
+            )
+            found.append(_View(served, (verb,), policy, first is not None))
+        return found
+
+    def _decoration(self, served: Served, first: Decoration, *, in_class: bool) -> Policy:
+        written = first.options.get("automatic_options")
+        preflights = not in_class and (written is None or written.value is not False)
+        key = (first, preflights)
         if key not in self._decorated:
             report_unheard(first.options, {}, self._findings)
             shown = ", ".join(option.said for option in first.options.values())
@@ -276,7 +312,7 @@ class _Drafter:
                 effective(first.options, self._app.config.entries, self._mentioned),
                 first.place,
                 f"@cross_origin({shown})" if len(shown) < 60 else "@cross_origin(…)",
-                conditions=route.conditions,
+                conditions=served.route.conditions,
                 preflights=preflights,
                 judge=self._judge,
                 findings=self._findings,
@@ -337,8 +373,8 @@ class _Drafter:
                 method for each in self._served for method in each.route.methods
                 if any(takes(draft.paths, path) for path in each.url.samples)
             }  # fmt: skip
-            lacking = [m for m in _SAFELISTED if m not in policy.methods and (m in there or not self._served)]
-            if lacking and policy.methods:
+            lacking = [method for method in policy.lacking if method in there or not self._served]
+            if lacking:
                 what = f"methods lacks {' and '.join(lacking)}: Flask-CORS refused preflights for that; browsers count it as always allowed."
                 why = "with allow_headers such a request now gets through."
                 self._findings.add(

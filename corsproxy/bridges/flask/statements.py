@@ -49,6 +49,7 @@ class Statements(Expressions):
         self.sources = sources
         self.conditions: list[Unknown] = []
         self.followed: set[ast.AST] = set()
+        self.mains: list[tuple[ast.If, Scope]] = []
         self._modules: dict[Path, Module] = {}
         self._returns: list[list[object]] = []
         self._depth = 0
@@ -183,6 +184,9 @@ class Statements(Expressions):
         self.conditions.pop()
 
     def _if(self, node: ast.If, scope: Scope) -> Flow | None:
+        if ast.unparse(node.test) == "__name__ == '__main__'":
+            self.mains.append((node, scope))  # only where the file is run itself, which nobody here does
+            return self.block(node.orelse, scope)
         value = self.evaluate(node.test, scope)
         known = truth(value)
         if known is not None:

@@ -16,6 +16,7 @@ UPSTREAM = "http://127.0.0.1:5000"
 LOSSES = {
     "any_credentials": ["any_with_credentials"],
     "conditional": ["origin_unknown", "origin_unknown"],
+    "layers": ["fall_through"],
     "methods": ["safelisted_method"],
     "mistakes": [
         "origin_never_matched",
@@ -29,6 +30,7 @@ LOSSES = {
         "header",
     ],
     "regexes": ["regex_tightened", "regex_tightened", "regex_tightened"],
+    "same_url": ["policies_differ"],
 }
 
 

@@ -37,6 +37,7 @@ ROUTES: dict[str, dict[str, tuple[str, ...]]] = {
     "dotenv_list": {"/me": ("GET", "PUT")},
     "errors": {"/forbidden": ("GET",), "/broken": ("PUT",), "/fine": ("GET",), "/nothing": ("GET",)},
     "factory": {"/api/products": ("GET",), "/api/products/7": ("GET", "PATCH", "PUT"), "/health": ("GET",)},
+    "layers": {"/shop/items": ("GET",), "/shop/items/0a0b0c0d-0000-4000-8000-000000000000": ("GET", "PUT"), "/news": ("GET",)},
     "legacy": {"/foo": ("GET", "PUT"), "/bar": ("GET",)},
     "methods": {"/thing": ("GET", "POST", "PUT", "DELETE")},
     "mistakes": {"/": ("GET",)},
@@ -47,6 +48,7 @@ ROUTES: dict[str, dict[str, tuple[str, ...]]] = {
         "/elsewhere": ("GET",),
     },
     "restful": {"/users/": ("GET", "PUT"), "/health": ("GET",), "/audit": ("GET",)},
+    "same_url": {"/api/things": ("GET", "PUT"), "/api/orders": ("GET", "POST")},
     "single": {"/": ("GET",), "/items": ("GET", "POST"), "/items/7": ("GET", "PUT", "DELETE")},
 }  # fmt: skip
 ORIGINS = (
@@ -60,6 +62,7 @@ MORE: dict[str, tuple[str, ...]] = {
     "config_class": ("https://too-late.example",),
     "decorators": ("https://partner.example", "https://never.example"),
     "factory": ("https://shop.example.com", "http://localhost:8080", "https://admin.example.com"),
+    "layers": ("https://till.example", "https://reader.example"),
     "legacy": ("https://legacy.example:8443", "https://legacy.example"),
     "mistakes": (
         "https://good.example",
@@ -77,7 +80,7 @@ MORE: dict[str, tuple[str, ...]] = {
 }
 NARROWER = {
     Code.ANY_WITH_CREDENTIALS, Code.ORIGIN_UNKNOWN, Code.ORIGIN_NULL, Code.ORIGIN_NEVER_MATCHED, Code.REGEX_TIGHTENED,
-    Code.HEADER,
+    Code.HEADER, Code.FALL_THROUGH, Code.POLICIES_DIFFER,
 }  # fmt: skip
 WIDER = {Code.SAFELISTED_METHOD}
 
