@@ -81,11 +81,10 @@ def read_console(line: str) -> tuple[Question, Cause | None]:
         if found := pattern.search(line):
             return question_of("GET", found["url"], [], is_websocket=True), None
     found = _CHROME.search(line) or _FIREFOX.search(line)
-    if why := next((why for part, why in _NO_RULE.items() if part in line), ""):
-        raise BadPaste(why)
     if found is None:
         raise BadPaste(
-            "This is not a line about CORS as Chrome's or Firefox's console prints it: paste all of it, "
+            _no_rule(line)
+            or "This is not a line about CORS as Chrome's or Firefox's console prints it: paste all of it, "
             "from the word Access or Cross-Origin on."
         )
     named = found.groupdict()
@@ -101,7 +100,11 @@ def _cause(rest: str, *, is_chrome: bool) -> tuple[Cause, str]:
         core = re.escape(text.removesuffix(" Have the server send the header with a valid value."))
         if core and (found := re.search(core.replace(_VALUE, "(?P<value>.*?)", 1), rest)):
             return cause, found.groupdict().get("value", "")
-    raise BadPaste(f"This line is about CORS, but its cause is not known here: {rest}")
+    raise BadPaste(_no_rule(rest) or f"This line is about CORS, but its cause is not known here: {rest}")
+
+
+def _no_rule(line: str) -> str:
+    return next((why for part, why in _NO_RULE.items() if part in line), "")
 
 
 def _completed(question: Question, cause: Cause, value: str, *, is_preflight: bool) -> Question:

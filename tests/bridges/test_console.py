@@ -52,6 +52,11 @@ def test_websockets(line: str) -> None:
     assert read_console(line) == (Question(request, "wss://api.example.com/live"), None)
 
 
+def test_what_the_browser_writes_after_a_line_takes_nothing_from_it() -> None:
+    text = CHROME.format(initiator="fetch", url=URL, led="", origin=APP) + CAUSES[Cause.ORIGIN_MISSING].chrome
+    assert read_console(f"{text}\nGET {URL} net::ERR_FAILED 200 (OK)")[1] is Cause.ORIGIN_MISSING
+
+
 def test_what_a_line_leaves_open_is_said() -> None:
     line = (
         CHROME.format(initiator="fetch", url=URL, led="", origin=APP)
@@ -72,7 +77,18 @@ def test_every_cause_has_a_word_for_when_it_is_not_the_rules() -> None:
     ("line", "said"),
     [
         ("", "This is not a line about CORS"),
-        ("Failed to load resource: net::ERR_FAILED", "This is not a line about CORS"),
+        ("Failed to load resource: net::ERR_FAILED", "This line only says that there was no answer"),
+        ("GET https://api.example.com/ net::ERR_CERT_DATE_INVALID", "This is not CORS: no answer came"),
+        (FIREFOX.format(url=URL, reason="CORS request did not succeed"), "This is not CORS, though Firefox"),
+        (
+            CHROME.format(initiator="fetch", url=URL, led="", origin=APP)
+            + "Permission was denied for this request to access the `loopback` address space.",
+            "This is Local Network Access",
+        ),
+        (
+            f"Mixed Content: The page at '{APP}/' was loaded over HTTPS, but requested an insecure resource 'http://h/'.",
+            "This is not CORS: a page on https may not call http",
+        ),
         (
             CHROME.format(initiator="fetch", url=URL, led="", origin=APP) + "Because.",
             "This line is about CORS, but",
