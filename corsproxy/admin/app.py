@@ -69,30 +69,36 @@ class _Pages:
         return web.Response(text="alive\n")
 
     async def readyz(self, _request: web.Request) -> web.Response:
-        if why := await self._unready(self._fleet.settings.timeouts.connect):
+        if why := await self._unready():
             return web.Response(status=503, text=f"not ready: {why}\n")
         return web.Response(text="ready\n")
 
-    async def _unready(self, patience: float) -> str:
+    async def _unready(self) -> str:
         """Say why no client should be sent here, "" where one may."""
         if self._fleet.is_draining:
             return "draining"
         if not self._fleet.is_serving:
             return "no worker serves"
-        endpoint = self._fleet.settings.upstream.endpoint
-        failure = await self._upstream.failure(endpoint, patience)
+        settings = self._fleet.settings
+        endpoint = settings.upstream.endpoint
+        failure = await self._upstream.failure(endpoint, settings.timeouts.connect)
         return f"backend {endpoint}: {failure}" if failure else ""
+
+    async def _is_soon_ready(self) -> bool:
+        try:
+            async with asyncio.timeout(_SCRAPES_WAIT):
+                return not await self._unready()
+        except TimeoutError:
+            return False
 
     async def metrics(self, request: web.Request) -> web.Response:
         settings = self._fleet.settings
-        unready, snapshots = await asyncio.gather(
-            self._unready(min(settings.timeouts.connect, _SCRAPES_WAIT)), self._fleet.snapshots()
-        )
+        is_ready, snapshots = await asyncio.gather(self._is_soon_ready(), self._fleet.snapshots())
         families = Families(
             merge(snapshots),
             self._fleet.facts(),
             sha256=settings.source.sha256,
-            is_ready=not unready,
+            is_ready=is_ready,
             candidate=settings.candidate,
         )
         accept = ",".join(request.headers.getall("Accept", []))

@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Iterable
+import socket
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 
 import pytest
 from aiohttp import web
@@ -12,6 +13,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
 from corsproxy import __version__
+from corsproxy.admin import app
 from corsproxy.admin.app import build
 from corsproxy.admin.fleet import Facts, ReloadOutcome
 from corsproxy.admin.metrics import Families, expose
@@ -236,6 +238,33 @@ async def test_ready_is_what_readyz_says(client: AdminClient, fleet: FakeFleet) 
         assert await ready() == (503, 0)
         fleet.is_serving, fleet.is_draining = True, True
         assert await ready() == (503, 0)
+
+
+@pytest.fixture
+def full() -> Iterator[Endpoint]:
+    """A backend whose queue of connections is full, and which never accepts."""
+    bound = socket.socket()
+    bound.bind(("127.0.0.1", 0))
+    bound.listen(0)
+    waiting = [socket.socket() for _ in range(3)]  # more than its backlog holds
+    for one in waiting:
+        one.setblocking(False)
+        one.connect_ex(bound.getsockname())
+    yield Endpoint(*bound.getsockname())
+    for one in (*waiting, bound):
+        one.close()
+
+
+async def test_no_scrape_waits_for_who_waits_for_the_backend(
+    client: AdminClient, fleet: FakeFleet, full: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "_SCRAPES_WAIT", 0.05)
+    fleet.upstream = full
+    patient = asyncio.create_task(client.get("/readyz"))  # for as long as `timeouts.connect`
+    text = await (await client.get("/metrics")).text()
+    assert values(read_text(text))[at("corsproxy_ready")] == 0
+    assert not patient.done()
+    patient.cancel()
 
 
 def test_a_refused_reload_shows() -> None:
