@@ -63,6 +63,8 @@ class Recent(_Entry):
     request_id: str = ""
     requested_method: str = ""
     requested_headers: tuple[str, ...] = ()
+    fault: str = ""
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ from corsproxy.config.settings import Settings
 __all__ = ["Writer"]
 
 # Seconds for stories and edits in one page; what is not found by then gets a link that asks for it.
-BUDGET = 3.0
+BUDGET = 2.0
 
 
 class Writer:

@@ -162,7 +162,9 @@ def busy() -> dict[str, Any]:
         ],
         "recent": [
             recent(NOW - 12, "https://staging.example.com", "origin_not_allowed"),
-            recent(NOW - 95, "https://app.example.com", "upstream_refused", method="GET", status=502, kind="actual"),
+            recent(NOW - 95, "https://app.example.com", "upstream_refused", method="GET", status=502,
+                fault="upstream_refused",
+                detail="connection refused", kind="actual"),
             recent(NOW - 130, "https://two.example", "origin_not_allowed", report=True, rule="partners", path="/partners/feed", status=200, method="GET"),
         ],
         "allowed": [allowed("https://app.example.com", 48211), allowed("https://one.example", 902, rule="partners")],

@@ -131,6 +131,7 @@ async def test_what_real_traffic_leaves_on_it(proxy: Running) -> None:
     assert "denied: origin_not_allowed" in await proxy.page("/?origin=https://new.example&path=/api/x")
 
 
+@pytest.mark.parametrize("proxy", [2], indirect=True)
 async def test_the_desk_comes_with_the_first_view_and_goes_with_the_service(proxy: Running) -> None:
     assert proxy.desks() == []
     await asyncio.gather(*(proxy.page(path) for path in ("/", "/page/live", "/", "/page/live")))
