@@ -320,6 +320,15 @@ def test_a_refused_port_and_a_file_of_authorities(server: Scripted) -> None:
     assert (result.exit_code, result.stdout.splitlines()[0]) == (3, "unreachable: refused")
 
 
+def test_an_interruption_is_no_verdict(server: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("corsproxy.cli.probe.inquire", interrupt)
+    result = run(server, QUESTIONS["readable"])
+    assert (result.exit_code, result.stdout) == (130, "")
+
+
 class Screen(io.StringIO):
     def __init__(self, *, is_terminal: bool) -> None:
         super().__init__()

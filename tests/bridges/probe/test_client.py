@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import errno
 import gzip
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -293,6 +294,58 @@ async def test_tls_on_a_plain_port_and_plain_text_on_a_tls_port(authority: trust
     async with serving(saying(OK), context_of(authority.issue_cert(NAME))) as port:
         came = await get(f"http://127.0.0.1:{port}/")
     assert kind(came) in {FailureKind.CLOSED, FailureKind.PROTOCOL}
+
+
+async def test_a_server_that_hangs_up_on_tls() -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.transport.abort()
+
+    async with serving(hang_up) as port:
+        came = await get(f"https://127.0.0.1:{port}/")
+    assert isinstance(came, Failure)
+    assert (came.kind, came.detail) == (
+        FailureKind.TLS,
+        f"127.0.0.1:{port} closed the connection in the TLS handshake.",
+    )
+
+
+async def test_no_protocol_in_common() -> None:
+    text = b"\x15\x03\x03\x00\x02\x02\x46"  # an alert: protocol version
+
+    async def alert(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(text)
+        await writer.drain()
+
+    async with serving(alert) as port:
+        came = await get(f"https://127.0.0.1:{port}/")
+    assert isinstance(came, Failure)
+    assert came.kind is FailureKind.TLS
+    assert came.detail == f"The TLS handshake with 127.0.0.1:{port} failed: TLSV1_ALERT_PROTOCOL_VERSION."
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "detail"),
+    [
+        (
+            errno.ENETUNREACH,
+            FailureKind.UNROUTABLE,
+            "There is no way to 127.0.0.1 from here: Network is unreachable.",
+        ),
+        (errno.EACCES, FailureKind.REFUSED, "127.0.0.1:1 cannot be connected to: Permission denied."),
+    ],
+)
+async def test_what_the_system_says_of_a_way(
+    monkeypatch: pytest.MonkeyPatch, number: int, kind: FailureKind, detail: str
+) -> None:
+    async def start(*_: object, **__: object) -> None:
+        raise OSError(number, "as told")
+
+    monkeypatch.setattr("aiohttp.connector.aiohappyeyeballs.start_connection", start)
+    came = await get("http://127.0.0.1:1/")
+    assert isinstance(came, Failure)
+    assert (came.kind, came.detail) == (kind, detail)
 
 
 def test_a_file_without_certificates(tmp_path: Path) -> None:

@@ -1,0 +1,227 @@
+"""What is advised, by symptom: the whole text for each, and what is never advised."""
+
+import pytest
+
+from corsproxy.bridges.probe.exchange import Answer, Asked, Sent
+from tests.bridges.probe.dialogue import API, APP, answer, ask, field
+
+MINE = f"Access-Control-Allow-Origin: {APP}"
+GRANT = f"let the response say {MINE}."
+
+
+def asking(
+    method: str = "GET", *, include: bool = False, origin: str = APP, names: tuple[str, ...] = ()
+) -> Asked:
+    fields = tuple((name, "1") for name in names)
+    return Asked(origin=origin, url=f"{API}/a", method=method, include=include, fields=fields, sends=True)
+
+
+# name: the page's request, the answer to its preflight, the answer to it, what is advised
+SITUATIONS: dict[str, tuple[Asked, Answer, Answer, list[str]]] = {
+    "nothing at all": (asking(), answer(200), answer(200), [f"If {APP} is to read it, {GRANT}"]),
+    "an error of which nothing is known": (
+        asking(),
+        answer(200),
+        answer(502),
+        [
+            (
+                "The answer is a 502, and errors often lack the fields that successes have: look at the error itself first, "
+                "and put the fields on errors too (nginx: `always`)."
+            ),
+            f"If {APP} is to read it: {MINE}.",
+        ],
+    ),
+    "only successes have the fields": (
+        asking(),
+        answer(204, MINE),
+        answer(500),
+        [
+            (
+                "The preflight is granted and the 500 is not: the fields are put on successes only, so the page cannot see what "
+                "went wrong. Put them on errors too (nginx: `always`), and look at the error itself."
+            )
+        ],
+    ),
+    "only preflights have the fields": (
+        asking("PUT"),
+        answer(204, MINE, "Access-Control-Allow-Methods: PUT"),
+        answer(200),
+        ["The preflight is granted and the response is not: put the fields on both."],
+    ),
+    "no route for OPTIONS": (
+        asking("PUT"),
+        answer(405),
+        answer(200, MINE),
+        [
+            "The route does not take OPTIONS: answer preflights with 204 before they reach it.",
+            f"Let the answer to the preflight say {MINE}.",
+        ],
+    ),
+    "a crash at preflights": (
+        asking("PUT"),
+        answer(500, MINE),
+        answer(200, MINE),
+        ["The server fails at preflights (500): its log says why. Answer them before the application."],
+    ),
+    "an odd status": (asking("PUT"), answer(418, MINE), answer(200, MINE), ["Answer preflights with 204."]),
+    "a login": (
+        asking("PUT"),
+        answer(401, MINE),
+        answer(200, MINE),
+        [
+            (
+                "Something that asks for a login answers the preflight first. Preflights carry no cookies and no token: answer "
+                "them before it."
+            )
+        ],
+    ),
+    "to https": (
+        asking("PUT"),
+        answer(301, "Location: https://api.example.com/a"),
+        answer(200),
+        [
+            (
+                "No redirect answers a preflight. Call the final address in the page; if it is a login that redirects, let "
+                "OPTIONS pass it, for preflights carry no cookies."
+            )
+        ],
+    ),
+    "a slash too many": (
+        Asked(origin=APP, url=f"{API}/a/", method="PUT"),
+        answer(308, "Location: /a"),
+        answer(200),
+        [
+            (
+                "The preflight is sent on for a slash at the end: call /a in the page, or let the route take both "
+                "(Flask: strict_slashes=False)."
+            )
+        ],
+    ),
+    "a pattern": (
+        asking(),
+        answer(204),
+        answer(200, "Access-Control-Allow-Origin: https://*.example.com"),
+        [
+            "The field takes one origin or a lone *, no pattern: compare on the server, and answer with the page's own."
+        ],
+    ),
+    "another page, out of a cache": (
+        asking(),
+        answer(204),
+        answer(200, "Access-Control-Allow-Origin: https://b.example", "Age: 9"),
+        [
+            (
+                "It names another page. One field holds one origin: compare on the server, answer with the page's own, and add "
+                "Vary: Origin."
+            ),
+            "A cache has kept this answer, perhaps from another page: without Vary: Origin it cannot tell them apart.",
+        ],
+    ),
+    "a slash in the origin": (
+        asking("PUT"),
+        answer(204, f"{MINE}/"),
+        answer(200),
+        [f"Browsers compare letter by letter: it is to be {APP}, as the page sends it."],
+    ),
+    "null": (
+        asking(origin="null"),
+        answer(204),
+        answer(200, "Server: nginx"),
+        [
+            (
+                "Origin is null here: the page is a sandboxed frame or a file, or a redirect led from one foreign origin to another. "
+                "Serve it from an address of its own, or call the final address at once. Allowing null allows everybody."
+            )
+        ],
+    ),
+    "credentials": (
+        asking(include=True),
+        answer(204),
+        answer(200, MINE, "Server: envoy"),
+        [
+            (
+                "Answer with Access-Control-Allow-Credentials: true, in just these letters, on the preflight and on the response; or "
+                'leave credentials: "include" out of the page.'
+            ),
+            "Envoy: allow_credentials: true.",
+        ],
+    ),
+    "the case of a method": (
+        asking("patch"),
+        answer(204, MINE, "Access-Control-Allow-Methods: PATCH"),
+        answer(200),
+        ["Methods compare with case: write the page's patch as the server lists it."],
+    ),
+    "a field of answers": (
+        asking(names=("Access-Control-Allow-Origin",)),
+        answer(204, MINE),
+        answer(200),
+        ["access-control-allow-origin is a field of answers: take it out of what the page sends."],
+    ),
+    "a header, in nginx's words": (
+        asking(names=("X-A",)),
+        answer(204, MINE, "Server: openresty/1.2"),
+        answer(200),
+        [
+            (
+                "Add x-a to Access-Control-Allow-Headers in the answer to preflights. Beside credentials a * there counts for "
+                "nothing."
+            ),
+            "nginx: x-a in the Access-Control-Allow-Headers of the OPTIONS block.",
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SITUATIONS)
+def test_what_is_advised(name: str) -> None:
+    asked, preflight, actual, advised = SITUATIONS[name]
+    report, _ = ask(asked, lambda sent: preflight if sent.method == "OPTIONS" else actual)
+    assert list(report.advice) == advised
+
+
+def test_to_https_on_the_same_host() -> None:
+    asked = Asked(origin="http://app.example.com", url="http://api.example.com/a", method="PUT")
+    report, _ = ask(asked, lambda _: answer(301, "Location: https://api.example.com/a"))
+    assert report.advice == (
+        "The preflight is sent on to https: call https://api.example.com/a in the page at once.",
+    )
+
+
+def by_corsproxy(sent: Sent) -> Answer:
+    """A corsproxy with a rule that is plain *: it refuses nobody but two origins in one."""
+    if " " not in (field(sent, "origin") or ""):
+        return answer(200, "Access-Control-Allow-Origin: *")
+    problem = b'{"code": "origin_malformed", "detail": "refused by rule my api: origin_malformed"}'
+    status = 'Proxy-Status: corsproxy; error=http_request_denied; details="origin_malformed"'
+    return answer(400, status, "Content-Type: application/problem+json", body=problem)
+
+
+def test_a_corsproxy_is_asked_by_explain_in_words_that_can_be_pasted() -> None:
+    asked = Asked(origin=APP, url=f"{API}/it's?a=$b", method="GET", include=True)
+    report, _ = ask(asked, by_corsproxy)
+    assert (report.server, report.rule, report.told) == ("corsproxy", "my api", None)
+    assert report.advice == (
+        (
+            "This is a corsproxy. Where its configuration is, this says which line to change: corsproxy explain --origin "
+            f"{APP} --path '{API}/it'\"'\"'s?a=$b' --credentials"
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        ("Proxy-Status: squid; error=http_request_denied", b'{"code": "origin_null"}'),
+        ('Proxy-Status: corsproxy; error=http_request_denied; details="origin_null"', b"{}"),
+        ('Proxy-Status: corsproxy; error=http_request_denied; details="origin_null"', b"not JSON"),
+        ('Proxy-Status: corsproxy; error=http_request_denied; details="origin_null"', b"[1]"),
+        (
+            'Proxy-Status: corsproxy; error=http_request_denied; details="no_such_code"',
+            b'{"code": "no_such_code"}',
+        ),
+    ],
+)
+def test_a_reason_is_only_believed_with_both_marks(status: str, body: bytes) -> None:
+    report, _ = ask(asking("PUT"), lambda _: answer(403, status, body=body))
+    assert (report.reason, report.told) == ("origin_not_allowed", None)
