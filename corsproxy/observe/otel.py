@@ -121,6 +121,8 @@ class Complaints(logging.Handler):
             details: dict[str, object] = {"logger": record.name}
             if held:
                 details["held_back"] = held
+            if record.exc_info and (fault := record.exc_info[1]) is not None:
+                details["error"] = f"{type(fault).__name__}: {fault}"
             self._events("warning", f"tracing: {record.getMessage()}", **details)
         except Exception:  # noqa: BLE001 -- a broken format string of a library must not end an export
             return

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,6 +61,24 @@ def one_exchange(tracing: Tracing) -> None:
     decision = Policy.compile(RULES, ()).decide(head, forwarding.scheme, forwarding.host)
     assert tracing.tracer is not None
     tracing.tracer.begin(head, forwarding, decision).finish(exchange())
+
+
+@pytest.fixture
+def given_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """End what a test left trying: else it would complain to the next one."""
+    made: list[OTLPSpanExporter] = []
+
+    def make() -> OTLPSpanExporter:
+        made.append(OTLPSpanExporter())
+        return made[-1]
+
+    monkeypatch.setattr("corsproxy.observe.otel.OTLPSpanExporter", make)
+    yield
+    for exporter in made:
+        exporter.shutdown()
+    for thread in threading.enumerate():
+        if thread.name == "corsproxy-tracing":
+            thread.join()
 
 
 async def test_a_span_reaches_the_collector(monkeypatch: pytest.MonkeyPatch, events: Events) -> None:
@@ -129,6 +148,7 @@ async def test_the_environment_samples(monkeypatch: pytest.MonkeyPatch, events: 
     assert (collector.spans, collector.requests) == ([], 0)
 
 
+@pytest.mark.usefixtures("given_up")
 async def test_a_collector_that_is_not_there(monkeypatch: pytest.MonkeyPatch, events: Events) -> None:
     """It is said, closing does not wait longer than it is told to, and nothing is printed."""
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{free_port()}")
@@ -141,6 +161,7 @@ async def test_a_collector_that_is_not_there(monkeypatch: pytest.MonkeyPatch, ev
     assert {level for level, _ in said} == {"warning"}
 
 
+@pytest.mark.usefixtures("given_up")
 async def test_one_that_is_in_a_hurry_does_not_wait(monkeypatch: pytest.MonkeyPatch, events: Events) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{free_port()}")
     monkeypatch.setattr("corsproxy.observe.otel._CLOSES_WITHIN", 3600.0)
@@ -183,6 +204,20 @@ def test_each_complaint_is_told_once_a_minute(events: Events) -> None:
         ("warning", "tracing: lost 200 spans", {"logger": "opentelemetry.x", "held_back": 1}),
         ("warning", "tracing: another thing", {"logger": "opentelemetry.x"}),
     ]
+
+
+def test_a_complaint_s_exception_is_told(events: Events) -> None:
+    logger = logging.Logger("opentelemetry.x")  # noqa: LOG001 -- one that nobody else has
+    logger.addHandler(Complaints(events))
+    try:
+        Path("/no/such/file").read_bytes()
+    except OSError:
+        logger.exception("Exception while exporting Span.")
+    details = {
+        "logger": "opentelemetry.x",
+        "error": "FileNotFoundError: [Errno 2] No such file or directory: '/no/such/file'",
+    }
+    assert events.told == [("warning", "tracing: Exception while exporting Span.", details)]
 
 
 def test_complaints_of_ever_new_kinds_are_not_kept_for_ever(events: Events) -> None:
