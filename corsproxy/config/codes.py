@@ -5,7 +5,7 @@ key is promised to be logged at every start cannot be silenced by the file that 
 """
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -89,7 +89,7 @@ WARNINGS = tuple(code for code, meaning in MEANINGS.items() if meaning.is_warnin
 SILENCEABLE = tuple(code for code in WARNINGS if not MEANINGS[code].is_fixed)
 
 
-def nearest(name: str) -> str:
+def nearest(name: str, among: Sequence[Code] = WARNINGS) -> str:
     """Say which code of a warning may have been meant: how to go on after an unknown one."""
-    near = difflib.get_close_matches(name.lower().replace("-", "_"), WARNINGS, n=1, cutoff=0.5)
-    return f"write {near[0]}" if near else f"write one of: {', '.join(WARNINGS)}"
+    near = difflib.get_close_matches(name.lower().replace("-", "_"), among, n=1, cutoff=0.5)
+    return f"write {near[0]}" if near else f"write one of: {', '.join(among)}"

@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 # Any text for the reader, so that a check can say what is wrong with it; for editors, a choice.
-WarningCode = Annotated[str, Field(json_schema_extra={"enum": [str(code) for code in SILENCEABLE]})]
+WarningCode = Annotated[Text, Field(json_schema_extra={"enum": [str(code) for code in SILENCEABLE]})]
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 
 

@@ -137,6 +137,7 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
     (_PREFLIGHT, "Envoy", "forward_not_matching_preflights"),
     (_ALWAYS, "Flask-CORS", "always_send CORS_ALWAYS_SEND intercept_exceptions CORS_INTERCEPT_EXCEPTIONS"),
     (_ALWAYS, "nginx", "always"),
+    ("write silence: [...] at the top level", "linters", "ignore suppress noqa"),
     (_REPORT, "Envoy", "shadow_enabled"),
     (_REPORT, "other tools", "report_only dry_run"),
     (_COOKIES, "Flask", "SESSION_COOKIE_SAMESITE"),

@@ -32,7 +32,7 @@ def silence(names: Sequence[str], findings: Findings) -> None:
 
 def _unfit(name: str) -> tuple[str, str, str]:
     if name not in {str(code) for code in Code}:
-        return f"There is no warning {name}.", "", nearest(name)
+        return f"There is no warning {name}.", "", nearest(name, SILENCEABLE)
     if MEANINGS[Code(name)].is_warning:
         why = "what it warns of is logged at every start, so that nobody forgets it."
         return f"{name} cannot be silenced.", why, "remove it, and what it warns of"

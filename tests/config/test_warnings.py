@@ -248,6 +248,8 @@ def test_a_default_is_needed_where_any_rule_needs_it(folder: Path, origin: str, 
         ("max_age_caped", "There is no warning max_age_caped.", "write max_age_capped"),
         ("Max-Age-Capped", "There is no warning Max-Age-Capped.", "write max_age_capped"),
         ("test_failed", "test_failed is no warning: it is refused.", "remove it, and mend what is refused"),
+        ("zzzzzz", "There is no warning zzzzzz.", f"write one of: {', '.join(SILENCEABLE)}"),
+        ('""', "This is empty.", "give it a value, or remove the key"),
     ],
 )
 def test_a_name_that_silences_nothing_is_refused(folder: Path, name: str, what: str, fix: str) -> None:
