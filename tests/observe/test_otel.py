@@ -66,9 +66,9 @@ def one_exchange(tracing: Tracing) -> None:
 @pytest.fixture
 def given_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """End what a test left trying: else it would complain to the next one."""
-    made: list[OTLPSpanExporter] = []
+    made: list[SpanExporter] = []
 
-    def make() -> OTLPSpanExporter:
+    def make() -> SpanExporter:
         made.append(OTLPSpanExporter())
         return made[-1]
 
