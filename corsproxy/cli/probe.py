@@ -5,9 +5,11 @@ is only sent with --send. The exit status tells CORS from a dead server: see EPI
 """
 
 import asyncio
+import os
 import secrets
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import click
 
@@ -22,7 +24,7 @@ from corsproxy.cli.problems import wants_colour
 
 __all__ = ["STATUSES", "probe"]
 
-INTERRUPTED = 130
+REFUSED, INTERRUPTED = 2, 130
 STATUSES = {
     Outcome.READABLE: 0,
     Outcome.BLOCKED: 1,
@@ -44,7 +46,7 @@ Examples:
 Exit status:
   0  the page can read the answer
   1  a browser keeps it from the page
-  2  the call was refused; nothing was sent
+  2  the call was refused, and nothing was sent; or standard output cannot be written
   3  there is no answer: DNS, connection, time, or not HTTP
   4  there is no answer, because TLS failed
   5  the request was not sent, for want of --send; what was sent passed
@@ -139,8 +141,21 @@ def probe(
     status = STATUSES[report.outcome]
     if preflight_only and report.outcome is Outcome.PREFLIGHT_PASSED:
         status = 0
-    click.echo(report_as_json(report, status) if as_json else report_as_text(report, colour=wants_colour()))
-    sys.exit(status)
+    text = report_as_json(report, status) if as_json else report_as_text(report, colour=wants_colour())
+    sys.exit(_said(text, status))
+
+
+def _said(text: str, status: int) -> int:
+    """Write the report; the status stays a verdict, also where nobody reads to the end."""
+    try:
+        click.echo(text)
+    except BrokenPipeError:
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 -- for the flush at the end
+    except OSError as fault:
+        click.echo(f"Error: Standard output cannot be written: {fault.strerror}.", err=True)
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 -- as above
+        return REFUSED
+    return status
 
 
 async def _probed(asked: Asked, client: Client, patience: Patience) -> Report:

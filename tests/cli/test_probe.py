@@ -9,6 +9,8 @@ import io
 import json
 import os
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -327,6 +329,21 @@ def test_an_interruption_is_no_verdict(server: Scripted, monkeypatch: pytest.Mon
     monkeypatch.setattr("corsproxy.cli.probe.inquire", interrupt)
     result = run(server, QUESTIONS["readable"])
     assert (result.exit_code, result.stdout) == (130, "")
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        ("> /dev/full", 2, "Error: Standard output cannot be written: No space left on device."),
+        ("| true; exit ${PIPESTATUS[0]}", 4, ""),
+    ],
+)
+def test_output_that_nobody_takes_changes_no_verdict(
+    server: Scripted, words: str, status: int, said: str
+) -> None:
+    call = f"{sys.executable} -m corsproxy probe {QUESTIONS['untrusted'].replace('8000', str(server.port))} {words}"
+    done = subprocess.run(["bash", "-c", call], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert (done.returncode, done.stderr.strip()) == (status, said)
 
 
 class Screen(io.StringIO):
