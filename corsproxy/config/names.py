@@ -251,6 +251,7 @@ _SAME_SITE = {"none": "None", "lax": "Lax", "strict": "Strict", None: None}
 
 def read_cookies(cookies: CookieKeys, path: KeyPath, findings: Findings, *, credentials: bool) -> Cookies:
     """Judge `cookies`."""
+    warn_repeated(cookies.names, (*path, "names"), findings)
     for at, name in enumerate(cookies.names):
         if not is_token(name):
             what = f'"{name}" is not the name of a cookie.'

@@ -17,6 +17,7 @@ from corsproxy.config.names import (
     read_methods,
     read_request_fields,
     read_response_fields,
+    warn_repeated,
 )
 from corsproxy.config.origins import OriginList, judge_origins, read_origins
 from corsproxy.config.problem import Code, KeyPath, spell
@@ -208,6 +209,7 @@ class _RuleReader:
             return ()
         is_one = isinstance(written, str)
         paths: list[str] = [written] if is_one else written
+        warn_repeated(paths, rule.path("path"), self._findings)
         for at, path in enumerate(paths):
             faults = path_faults(path)
             if not faults and _REGEX_PATH.search(path):

@@ -24,6 +24,7 @@ from corsproxy.config.certificates import authority_fault, pair_fault, reading_f
 from corsproxy.config.extras import TRACING_NEEDS, missing
 from corsproxy.config.filekeys import FileKeys, UpstreamKeys, UpstreamTlsKeys
 from corsproxy.config.findings import Findings
+from corsproxy.config.names import warn_repeated
 from corsproxy.config.problem import Code, KeyPath
 from corsproxy.config.processors import usable
 from corsproxy.config.settings import Admin, Endpoint, Limits, Log, ServerTls, Timeouts, Upstream, UpstreamTls
@@ -105,6 +106,7 @@ class _ServerReader:
         return tuple(found)
 
     def admin(self, keys: FileKeys, listen: Sequence[Endpoint]) -> Admin | None:
+        warn_repeated([host.lower() for host in keys.admin.hosts], ("admin", "hosts"), self._findings)
         for at, host in enumerate(keys.admin.hosts):
             if not _AUTHORITY.fullmatch(host) or re.search(r":[0-9]+$", host):
                 self._findings.refuse(
@@ -210,6 +212,7 @@ class _ServerReader:
             self._findings.refuse(path, f"OpenSSL does not take this: {fault}.", fix=fix, code=Code.TLS_FILE)
 
     def networks(self, written: Sequence[str]) -> tuple[str, ...]:
+        warn_repeated(written, ("trusted_proxies",), self._findings)
         found = []
         for at, text in enumerate(written):
             network = self._read(read_network, text, ("trusted_proxies", at), Code.ADDRESS)
@@ -227,6 +230,7 @@ class _ServerReader:
         return tuple(found)
 
     def public_origins(self, written: Sequence[str]) -> tuple[str, ...]:
+        warn_repeated(written, ("public_origins",), self._findings)
         for at, text in enumerate(written):
             faults = list(origin_faults(text))
             if not faults and not text.startswith(("http://", "https://")):

@@ -267,6 +267,32 @@ def test_silenced_twice(folder: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("more", "key"),
+    [
+        ("    allow_methods: [PUT, PUT]\n", "rules[0].allow_methods[1]"),
+        ("    allow_headers: [X-A, x-a]\n", "rules[0].allow_headers[1]"),
+        ("    expose_headers: [X-A, X-a]\n", "rules[0].expose_headers[1]"),
+        ("    cookies: {secure: true, names: [a, A, a]}\n", "rules[0].cookies.names[2]"),
+        ("trusted_proxies: [10.0.0.0/8, 10.0.0.0/8]\n", "trusted_proxies[1]"),
+        ("public_origins: [https://a.example, https://a.example]\n", "public_origins[1]"),
+        ("admin: {hosts: [a.internal, A.internal]}\n", "admin.hosts[1]"),
+        ("silence: [silence_unused, silence_unused]\n", "silence[1]"),
+    ],
+)
+def test_whatever_stands_twice(folder: Path, more: str, key: str) -> None:
+    found = loaded(folder, text({"more": more}))
+    assert [(warning.path, warning.code) for warning in found.warnings] == [(key, Code.REPEATED)]
+
+
+def test_paths_and_origins_that_stand_twice(folder: Path) -> None:
+    content = text(
+        {"origins": "[https://a.example, {regex: 'https://b\\.example'}, {regex: 'https://b\\.example'}]"}
+    )
+    found = loaded(folder, content.replace("path: /**", "path: [/a, /a/**, /a]"))
+    assert [warning.path for warning in found.warnings] == ["rules[0].path[2]", "rules[0].allow_origins[2]"]
+
+
 def test_every_code_has_a_meaning() -> None:
     assert set(MEANINGS) == set(Code)
     for meaning in MEANINGS.values():
