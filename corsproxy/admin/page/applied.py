@@ -8,6 +8,7 @@ stay, for the page asks the same things every few seconds.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 from typing import NamedTuple
 
 from corsproxy.bridges.recorded import Question
@@ -21,7 +22,8 @@ from corsproxy.config.source import Text, read
 from corsproxy.cors.browser import BrowserRequest, judge
 from corsproxy.cors.consoles import Cause
 from corsproxy.cors.policy import Policy
-from corsproxy.cors.remedy import remedy
+from corsproxy.cors.remedy import Remedy, remedy
+from corsproxy.cors.rule import Rule
 
 __all__ = ["Applied", "Grant"]
 
@@ -111,7 +113,7 @@ class Applied:
         None where it got late before: what was found so far is kept, and the next call goes on from there.
         """
         if self._text is None:
-            return Grant(None, Mending(unfit=self._unfit))
+            return Grant(None, self._mend(requests[0]) if requests else Mending(unfit=self._unfit))
         if requests not in self._grants:
             chain = self._begun.pop(requests, None) or _Chain(self._text, self.settings)
             while not chain.is_done(requests):
@@ -143,8 +145,11 @@ class Applied:
     def _mend(self, request: BrowserRequest) -> Mending:
         if self._text is not None:
             return mend(self._text, self._environ, self.settings, request, upstream=self._upstream)
-        page = remedy(self.settings.rules, self.settings.public_origins, request).page
-        return Mending(page=page, unfit="" if self.is_allowed(request) else self._unfit)
+        found = remedy(self.settings.rules, self.settings.public_origins, request)
+        if self.is_allowed(request):
+            return Mending(page=found.page)
+        flags = _flags(self.settings.rules, found) if self.settings.source.path == COMMAND_LINE else ""
+        return Mending(page=found.page, unfit=self._unfit + (f"; add {flags}" if flags else ""))
 
     def _read(self) -> tuple[Text | None, str]:
         path = self.settings.source.path
@@ -168,3 +173,18 @@ class Applied:
 
 def _policy(settings: Settings) -> Policy:
     return Policy.compile(settings.rules, settings.public_origins)
+
+
+def _flags(rules: tuple[Rule, ...], found: Remedy) -> str:
+    """Write what a remedy adds to a rule that flags made, as more of them."""
+    if found.rule is None or found.position >= len(rules):
+        return ""
+    written, mended = rules[found.position], found.rule
+    added = [
+        ("--allow-origin", set(written.origins.exact), mended.origins.exact),
+        ("--allow-method", set(written.allow_methods), mended.allow_methods),
+        ("--allow-header", set(written.allow_headers), mended.allow_headers),
+    ]
+    flags = [f"{flag} {quote(item)}" for flag, known, items in added for item in items if item not in known]
+    flags += ["--allow-credentials"] * (mended.allow_credentials and not written.allow_credentials)
+    return " ".join(flags)

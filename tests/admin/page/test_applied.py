@@ -55,7 +55,17 @@ def test_rules_of_the_command_line_have_no_text() -> None:
     applied = Applied(load_flags(flags).settings, {})
     told = applied.ask(NEW)
     assert (told.story.reason, told.mending.edit) == ("origin_not_allowed", None)
-    assert told.mending.unfit == "the rules were given on the command line"
+    assert (
+        told.mending.unfit
+        == "the rules were given on the command line; add --allow-origin https://new.example"
+    )
+    more = BrowserRequest(
+        origin="https://app.example.com", method="PUT", headers=("X-A", "X-B"), credentials=True
+    )
+    assert applied.ask(more).mending.unfit.endswith(
+        "; add --allow-method PUT --allow-header X-A --allow-header X-B --allow-credentials"
+    )
+    assert applied.edit_for((NEW,)) == Grant(None, told.mending)
     wrong = applied.ask(BrowserRequest(origin="https://app.example.com", path="/../x"))
     assert wrong.mending.page.startswith("Servers read this path in different ways.")
 

@@ -297,8 +297,13 @@ async def test_it_stays_current_and_lets_the_reader_be(site: Site, opened: Opene
     assert await page.locator("#refusals details[open]").count() == 1
     assert await page.evaluate("document.activeElement === window.before && window.before.isConnected")
     assert await page.evaluate("getSelection().toString()") == selected != ""
-    assert await shown.text("#news") == "5,000 of 5,000 cross-origin requests were refused"
+    assert await shown.text("#news") == "New: https://fresh.example, Origin not in the rule"
+    assert await shown.text("h1") == "5,000 of 5,000 cross-origin requests were refused"
     assert await shown.text(f"{staging} .times b") == "20"
+    site.refused = (PROBLEM,)
+    await shown.look()
+    await page.wait_for_selector("#reload")
+    assert await shown.text("#news") == "New: The file was refused; generation 3 still runs"
     await shown.is_quiet(site.address)
 
 

@@ -36,14 +36,14 @@ async function refresh() {
     if (!response.ok) throw new Error(String(response.status));
     const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
     if (paused) return;
-    const before = headline();
+    const before = lines();
     for (const part of document.querySelectorAll("[data-live]")) {
       const next = fresh.querySelector(`[data-live="${part.dataset.live}"]`);
       if (next) keepingFocus(() => children(part, next));
     }
     failures = 0;
     show("", "Live");
-    if (headline() !== before) news.textContent = headline();
+    tell([...lines()].filter(([key]) => !before.has(key)).map(([, words]) => words));
   } catch (fault) {
     if (fault.name === "AbortError") return;
     failures += 1;
@@ -55,9 +55,17 @@ async function refresh() {
   }
 }
 
-function headline() {
-  const text = document.querySelector("h1").textContent;
-  return text.replace(/\s+/g, " ").trim();
+// Counts change all the time; what is worth a word is a refusal of a new kind, and a file that was refused.
+function lines() {
+  const found = document.querySelectorAll("#refusals .card, .alert");
+  return new Map([...found].map((it) => [keyOf(it), [...it.querySelectorAll(".who, .what, h2")].map(plain).join(", ")]));
+}
+
+const plain = (it) => it.textContent.replace(/\s+/g, " ").trim();
+
+function tell(fresh) {
+  if (fresh.length === 1) news.textContent = `New: ${fresh[0]}`;
+  else if (fresh.length > 1) news.textContent = `${fresh.length} new refusals`;
 }
 
 function keepingFocus(change) {
