@@ -10,7 +10,7 @@ from typing import Any
 
 from corsproxy.bridges.recorded import BadPaste, Question, question_of
 
-__all__ = ["read_har"]
+__all__ = ["read_every", "read_har"]
 
 
 def read_har(text: str, entry: int | None = None) -> Question:
@@ -26,6 +26,19 @@ def read_har(text: str, entry: int | None = None) -> Question:
             found = f"This is entry {number} of {len(entries)}, the first that failed for its page."
             return Question(question.request, question.url, (found, *question.notes))
     raise BadPaste(f"None of the {len(entries)} entries failed for CORS; choose one with --entry N.")
+
+
+def read_every(text: str) -> list[tuple[Question, bool]]:
+    """Read all requests of pages to other origins, and whether the browser kept the answer from the page. Raises BadPaste."""
+    every = ((_question(entry), entry) for entry in _entries(text))
+    return [
+        (question, _is_failure(question, entry)) for question, entry in every if _is_cross_origin(question)
+    ]
+
+
+def _is_cross_origin(question: Question) -> bool:
+    origin = question.request.origin
+    return origin is not None and origin != f"{question.request.scheme}://{question.request.host}"
 
 
 def _entries(text: str) -> Sequence[Mapping[str, Any]]:
@@ -59,7 +72,7 @@ def _question(entry: Mapping[str, Any]) -> Question:
 def _is_failure(question: Question, entry: Mapping[str, Any]) -> bool:
     """Tell whether the browser kept the answer from the page: none recorded, or one that names somebody else."""
     origin = question.request.origin
-    if origin is None or origin == f"{question.request.scheme}://{question.request.host}":
+    if not _is_cross_origin(question):
         return False
     response = entry.get("response", {})
     if not response.get("status"):

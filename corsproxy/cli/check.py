@@ -30,13 +30,14 @@ Examples:
   corsproxy check staging.yaml production.yaml
   corsproxy check --strict --ignore max_age_capped config/corsproxy.yaml
   corsproxy check --format sarif > corsproxy.sarif
+  corsproxy check next.yaml --against http://127.0.0.1:9901
   kubectl get configmap cors -o jsonpath='{.data.corsproxy\\.yaml}' | corsproxy check -
 
 \b
 Exit status, of several files the worst:
   0  it is fine
-  1  a test of the policy failed; with --strict, or there is a warning
-  2  it was refused
+  1  a test of the policy failed; with --strict, or there is a warning; with --against, or something would change
+  2  it was refused; with --against, or there is nothing to replay
 """
 
 
@@ -58,17 +59,58 @@ Exit status, of several files the worst:
     multiple=True,
     help="Say nothing of warnings with this code, this time; `silence:` in the file does for good.  [repeatable]",
 )
-def check(files: tuple[Path, ...], form: str, *, strict: bool, ignored: tuple[str, ...]) -> None:
+@click.option(
+    "--against",
+    "source",
+    metavar="SOURCE",
+    help="Replay recorded decisions over FILE and say what would change: the admin address of a running corsproxy, "
+    "its saved /decisions, its access log in JSON, or a HAR file; - is standard input.",
+)
+@click.option(
+    "--host", metavar="NAME", help="With --against a HAR file: which of its hosts corsproxy answers for."
+)
+def check(
+    files: tuple[Path, ...],
+    form: str,
+    *,
+    strict: bool,
+    ignored: tuple[str, ...],
+    source: str | None,
+    host: str | None,
+) -> None:
     r"""Check configurations: every problem, every warning, and their tests.
 
     FILE is found as `corsproxy run` finds it: $CORSPROXY_CONFIG, config/corsproxy.yaml, then
     /etc/corsproxy/corsproxy.yaml. - reads standard input.
     """
     codes = _codes(ignored)
+    _refuse_misfits(files, source, host, form)
     checked = [_checked(file, codes, strict=strict) for file in dict.fromkeys(files or (None,))]
-    if said := _said(checked, form):
+    said, status = _said(checked, form), int(max(one.status for one in checked))
+    settings = checked[0].settings
+    if source is not None and settings is not None:
+        from corsproxy.cli.against import check_against  # noqa: PLC0415 -- only who replays pays for it
+
+        said, status = check_against(checked[0], settings, source, host, form=form, said=said)
+    if said:
         click.echo(said)
-    sys.exit(max(one.status for one in checked))
+    sys.exit(status)
+
+
+def _refuse_misfits(files: tuple[Path, ...], source: str | None, host: str | None, form: str) -> None:
+    if source is None:
+        if host is not None:
+            raise click.UsageError(
+                "--host says which host of a HAR file is meant. Fix: add --against FILE.har."
+            )
+        return
+    if len(files) > 1 or form == "sarif":
+        what = "one FILE" if len(files) > 1 else "the formats text, json and github"
+        raise click.UsageError(f"--against goes with {what} only.")
+    if source == STDIN and files == (Path(STDIN),):
+        raise click.UsageError(
+            "Standard input cannot be both FILE and SOURCE. Fix: name a file for one of them."
+        )
 
 
 def _codes(names: Sequence[str]) -> frozenset[Code]:
@@ -94,7 +136,9 @@ def _checked(file: Path | None, ignored: frozenset[Code], *, strict: bool) -> Ch
         return Checked(name, candidate.problems)
     warnings = tuple(warning for warning in loaded.warnings if warning.code not in ignored)
     rules = len(loaded.settings.rules)
-    return Checked(name, (), warnings, rules=rules, tests=loaded.tests, is_strict=strict)
+    return Checked(
+        name, (), warnings, rules=rules, tests=loaded.tests, is_strict=strict, settings=loaded.settings
+    )
 
 
 def _standard_input() -> Text:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from corsproxy.config.problem import Code, Problem
+from corsproxy.config.settings import Settings
 
 __all__ = ["Checked", "Status"]
 
@@ -26,6 +27,7 @@ class Checked:
     rules: int = 0
     tests: int = 0
     is_strict: bool = False
+    settings: Settings | None = None  # where nothing was refused
 
     @property
     def status(self) -> Status:

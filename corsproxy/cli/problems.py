@@ -15,7 +15,7 @@ import click
 from corsproxy.cli.findings import Checked
 from corsproxy.config.problem import Problem
 
-__all__ = ["as_github", "as_json", "as_text", "counted", "wants_colour"]
+__all__ = ["annotation", "as_github", "as_json", "as_text", "counted", "wants_colour"]
 
 
 class Stream(Protocol):
@@ -105,21 +105,23 @@ def as_github(problems: Iterable[Problem], *, is_warning: bool = False) -> str:
 
 
 def _annotation(problem: Problem, command: str) -> str:
-    properties = {
-        "file": problem.file,
-        "line": str(problem.line),
-        "col": str(problem.column),
-        "title": " ".join(filter(None, [problem.path, f"({problem.code})"])),
-    }
-    if not problem.line:
-        del properties["line"], properties["col"]
     parts = [
         problem.what,
         f"Why: {problem.why}" if problem.why else "",
         f"Fix: {problem.fix}" if problem.fix else "",
     ]
+    title = " ".join(filter(None, [problem.path, f"({problem.code})"]))
+    text = "\n".join(filter(None, parts))
+    return annotation(command, text, file=problem.file, line=problem.line, column=problem.column, title=title)
+
+
+def annotation(command: str, text: str, *, file: str, line: int, column: int, title: str) -> str:
+    """Write one workflow command; `line` 0 is the whole file."""
+    properties = {"file": file, "line": str(line), "col": str(column), "title": title}
+    if not line:
+        del properties["line"], properties["col"]
     listed = ",".join(f"{name}={value.translate(_PROPERTY)}" for name, value in properties.items())
-    return f"::{command} {listed}::{chr(10).join(filter(None, parts)).translate(_DATA)}"
+    return f"::{command} {listed}::{text.translate(_DATA)}"
 
 
 def counted(number: int, noun: str) -> str:

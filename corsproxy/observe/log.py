@@ -137,6 +137,7 @@ def _fields(record: Record) -> dict[str, object]:
         fields["detail"] = from_text(record.detail, 256)
     if record.origin is not None:
         fields["origin"] = from_bytes(record.origin, 256)
+        _add_asked(fields, record)
     if record.host:
         fields["host"] = from_bytes(record.host, 128)
     fields["client"] = from_text(record.client, 64)
@@ -148,6 +149,16 @@ def _fields(record: Record) -> dict[str, object]:
         fields["notes"] = list(record.notes)
     _add_measures(fields, record)
     return fields
+
+
+def _add_asked(fields: dict[str, object], record: Record) -> None:
+    """Add what the decision hung on beside the origin, so that it can be asked again over another policy."""
+    if record.request_method is not None:
+        fields["requested_method"] = from_bytes(record.request_method, 32)
+    if record.request_headers is not None:
+        fields["requested_headers"] = from_bytes(record.request_headers, 256)
+    if record.sec_fetch_site == b"same-origin":
+        fields["sec_fetch_site"] = "same-origin"
 
 
 def _add_measures(fields: dict[str, object], record: Record) -> None:

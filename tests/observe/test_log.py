@@ -185,6 +185,16 @@ def test_events() -> None:
     )
 
 
+def test_what_a_decision_hung_on_is_told() -> None:
+    """So that `corsproxy check --against` can ask it again."""
+    refused = exchange(Head(origin=EVIL), request_method=b"PUT", request_headers=b"x-token,x-\xff")
+    line = json.loads(log(access="refused").exchange(refused))
+    assert (line["requested_method"], line["requested_headers"]) == ("PUT", "x-token,x-\\xff")
+    own = exchange(Head(sec_fetch_site=b"same-origin"), sec_fetch_site=b"same-origin")
+    assert json.loads(log(access="all").exchange(own))["sec_fetch_site"] == "same-origin"
+    assert "sec_fetch_site" not in json.loads(log(access="all").exchange(exchange()))
+
+
 @pytest.mark.parametrize(("count", "said"), [(1, "1 log line dropped"), (25, "25 log lines dropped")])
 def test_dropped_lines_are_told_at_every_level(count: int, said: str) -> None:
     line = json.loads(log(level="error").dropped(count))
@@ -214,7 +224,15 @@ def test_no_stranger_makes_a_line_that_tears(
 ) -> None:
     head = Head(path=b"/api/x", origin=EVIL)
     one = exchange(
-        head, detail=detail, host=host, method=method, path=path, origin=origin, request_id="'" * 500
+        head,
+        detail=detail,
+        host=host,
+        method=method,
+        path=path,
+        origin=origin,
+        request_id="'" * 500,
+        request_method=method,
+        request_headers=origin,
     )
     line = log(format=shape, access="all").exchange(one)
     assert len(line) < 4096
