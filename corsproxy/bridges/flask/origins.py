@@ -22,7 +22,7 @@ from corsproxy.cors.pattern import OriginMatcher, wildcard_faults
 from corsproxy.cors.rule import Origins
 from corsproxy.cors.spelling import canonical_origin, origin_faults
 
-__all__ = ["Carried", "Entry", "admitted", "carry_origins", "tightened"]
+__all__ = ["Carried", "Entry", "admitted", "carry_origins", "matcher_of", "tightened"]
 
 _EVERYTHING = frozenset({"*", ".*", "^.*$", "^.*", ".*$", ".*?", ".+", "^.+$", "^.*?$", "(.*)", "^(.*)$"})
 _FILL = "write the origins that you trust under allow_origins"
@@ -284,11 +284,13 @@ def _below(schemes: Sequence[str], gap: Open, rest: str) -> list[str] | None:
     return found if is_spelled and not any(wildcard_faults(text) for text in found if "*" in text) else None
 
 
-def _matcher(entries: Sequence[Entry]) -> OriginMatcher:
+def matcher_of(entries: Sequence[Entry]) -> OriginMatcher:
+    """Make the matcher that the proxy will have of them."""
     return OriginMatcher(
         Origins(
+            any=any(e.text == "*" for e in entries),
             exact=tuple(e.text for e in entries if not e.is_regex and "*" not in e.text),
-            wildcards=tuple(e.text for e in entries if not e.is_regex and "*" in e.text),
+            wildcards=tuple(e.text for e in entries if not e.is_regex and "*" in e.text[1:]),
             regexes=tuple(e.text for e in entries if e.is_regex),
         )
     )
@@ -311,7 +313,7 @@ def _samples(entry: Entry) -> list[str]:
 def admitted(entries: Sequence[Entry]) -> list[str]:
     """Return origins that the entries let in."""
     try:
-        matcher = _matcher(entries)
+        matcher = matcher_of(entries)
     except ValueError:
         return []
     found = [text for entry in entries for text in _samples(entry)]
@@ -325,17 +327,13 @@ def _is_within(entries: Sequence[Entry], old: re.Pattern[str]) -> bool:
 
 def _let_in(old: re.Pattern[str], entries: Sequence[Entry], strict: str) -> tuple[str, ...]:
     """Return origins of somebody else that the old expression let in and the entries do not; three at most."""
-    matcher = _matcher(entries)
+    matcher = matcher_of(entries)
     others = admitted([Entry(strict, "", is_regex=True)])
     meant = admitted(entries) or sorted(others, key=len)[:1] or ["https://app.example.com"]
     own = {owner(_host(text)) for text in meant}
     found: dict[str, None] = {}
-    for candidate in [
-        *_look_alikes(meant[0]),
-        *_spelled(old.pattern),
-        "https://evil.example",
-        "http://evil.example",
-    ]:
+    everybody = ("https://evil.example", "http://evil.example")
+    for candidate in [*everybody, *_look_alikes(meant[0]), *_spelled(old.pattern), *others]:
         parsed = parse_origin(candidate.encode())
         is_name = parsed is not None and b"" not in parsed.host.split(b".")
         if is_name and old.match(candidate) and not matcher.allows(candidate.encode()):

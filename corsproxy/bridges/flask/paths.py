@@ -133,9 +133,9 @@ def _translated(
     globs: list[str] = []
     is_exact = alternatives is not None
     for pieces in alternatives or ():
-        for glob, exact in _globs(pieces, is_anchored=is_anchored):
-            is_exact = is_exact and exact
-            globs.append(glob)
+        found = _globs(pieces, is_anchored=is_anchored)
+        is_exact = is_exact and found is not None and all(exact for _, exact in found)
+        globs += [glob for glob, _ in found or ()]
     globs = list(dict.fromkeys(globs))
     if not globs or any(path_faults(glob) for glob in globs):
         return _listed(shown, expression, routes, "no path pattern says the same")
@@ -163,34 +163,33 @@ def _listed(shown: str, expression: re.Pattern[str], routes: Sequence[Url], faul
 _ANYTHING, _IN_SEGMENT = "\ue000", "\ue001"
 
 
-def _globs(pieces: Pieces, *, is_anchored: bool) -> list[tuple[str, bool]]:
-    """Write one alternative as patterns, and tell of each whether it takes no more than the alternative."""
+def _globs(pieces: Pieces, *, is_anchored: bool) -> list[tuple[str, bool]] | None:
+    """Write one alternative as patterns, and tell of each whether it takes just that; None where it cannot be written."""
     text, is_exact = "", True
     for piece in pieces if is_anchored else (*pieces, Open("any", 0)):
         if isinstance(piece, str):
             if "*" in piece:
-                return []
+                return None
             text += piece
         elif piece.kind == "any":
-            is_exact = is_exact and (piece.least == 0 or text.endswith("/"))
+            is_exact = is_exact and piece.least == 0
             text += "" if text.endswith(_ANYTHING) else _ANYTHING
         else:
             is_exact = False if piece.kind == "other" or piece.least else is_exact
             text += _IN_SEGMENT
     if text == _ANYTHING:
         return [("/**", is_exact)]
-    if text.startswith(f"{_ANYTHING}/"):  # what comes before a slash is nothing, or whole segments
-        text = f"/{text}"
-    elif text.startswith(_ANYTHING):
+    is_open = text.startswith(f"{_ANYTHING}/")  # then what comes before is nothing, or whole segments
+    if text.startswith(_ANYTHING):
         text = f"/{text}"  # every path begins with a slash
     if not text.startswith("/"):
-        return []
+        return None if text.startswith(_IN_SEGMENT) else []
     text = text.replace(_IN_SEGMENT + _ANYTHING, _ANYTHING)
     ways = [_segments(segment) for segment in text[1:].split("/")]
-    if text.startswith(f"/{_ANYTHING}/"):
+    if is_open:
         ways[0] = [["**"]]
     if any(not way for way in ways):
-        return []
+        return None
     found = [
         "/" + "/".join(itertools.chain(*pick)) for pick in itertools.islice(itertools.product(*ways), 16)
     ]

@@ -72,7 +72,7 @@ def _without_end(items: list[Any]) -> tuple[list[Any], bool]:
     if items and names[-1] == "BRANCH":
         ends = [list(branch)[-1:] for branch in items[-1][1][1]]
         return items, all(end and str(end[0][0]) == "AT" for end in ends)
-    if items and names[-1] == "MAX_REPEAT" and items[-1][1][0] == 0:
+    if items and names[-1] == "MAX_REPEAT" and items[-1][1][0] == 0 and names[-2:-1] != ["AT"]:
         inner = list(items[-1][1][2])
         if len(inner) == 1 and str(inner[0][0]) == "LITERAL" and chr(inner[0][1]) in "/:":
             return items[:-1], False
