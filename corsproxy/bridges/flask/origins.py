@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from corsproxy.bridges.flask.findings import Code, Findings, Place
 from corsproxy.bridges.flask.objects import Option
-from corsproxy.bridges.flask.options import is_regex
+from corsproxy.bridges.flask.options import DEFAULT, is_regex
 from corsproxy.bridges.flask.patterns import Open, Pieces, Reading, Untranslatable, read
 from corsproxy.bridges.flask.values import Unknown, place_of
 from corsproxy.config.lookalike import is_local
@@ -101,6 +101,8 @@ class _Carrier:
 
     def _comment(self, item: object) -> str:
         place = self._place(item)
+        if self._option.said == DEFAULT:
+            return DEFAULT
         if place == self._option.place or not place.file:
             return f"{self._option.place} {self._option.said}".strip()
         return f"{place} for {self._option.said.partition('=')[0]} at {self._option.place}"

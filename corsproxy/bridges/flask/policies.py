@@ -89,6 +89,8 @@ def make_policy(
     reader = _Reader(options, findings)
     credentials = reader.flag("supports_credentials")
     origins = options["origins"]
+    if not origins.place.file:
+        origins = replace(origins, place=place)
     if conditions:
         quiet = carry_origins(origins, credentials=credentials, judge=judge, findings=Findings())
         would = ", ".join(entry.text for entry in quiet.entries) or "nobody that is known"
