@@ -287,7 +287,17 @@ def test_modules_stay_small() -> None:
 
 # What is tested beside the floors: attacks, real backends, a real browser, the measurements, what is published.
 ATTACKED = {"faults", "fuzz", "differential", "security", "websocket"}
-SUBJECTS = {*ATTACKED, "backends", "browser", "bench", "packaging", "docs", "dialogues", "websocket", "monitoring"}
+SUBJECTS = {
+    *ATTACKED,
+    "backends",
+    "browser",
+    "bench",
+    "packaging",
+    "docs",
+    "dialogues",
+    "websocket",
+    "monitoring",
+}
 SHARED = {"conftest.py", "processes.py"}
 
 
