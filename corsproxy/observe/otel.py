@@ -30,6 +30,7 @@ from corsproxy.observe.tracing import Tracing
 __all__ = ["Complaints", "exporters", "open_otel"]
 
 _CLOSES_WITHIN = 3.0  # below the seconds that a supervisor gives a worker after its drain
+_HURRIES = 0.25
 _REPEATED_AFTER = 60.0
 _MOST_COMPLAINTS = 100
 
@@ -70,31 +71,31 @@ class OpenTelemetry(Tracing):
         self.tracer = spans
         self._provider = provider
         self._events = events
-        self._ended = asyncio.Event()
+        self._shut = asyncio.Event()
+        self._hurried = asyncio.Event()
 
     async def close(self) -> None:
         """Send what is queued, for a few seconds at most; what is then left is lost, and that is said."""
         loop = asyncio.get_running_loop()
-        is_shut = False
 
         def shut() -> None:
-            nonlocal is_shut
             self._provider.shutdown()
-            is_shut = True
             with suppress(RuntimeError):  # the loop has ended meanwhile
-                loop.call_soon_threadsafe(self._ended.set)
+                loop.call_soon_threadsafe(self._shut.set)
 
         # A thread of its own, and a daemon: one that is stuck in a collector's silence must not hold the exit.
         threading.Thread(target=shut, name="corsproxy-tracing", daemon=True).start()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_CLOSES_WITHIN):
-                await self._ended.wait()
-        if not is_shut:
+        waits = [asyncio.create_task(event.wait()) for event in (self._shut, self._hurried)]
+        await asyncio.wait(waits, timeout=_CLOSES_WITHIN, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(waits[:1], timeout=_HURRIES)
+        for wait in waits:
+            wait.cancel()
+        if not self._shut.is_set():
             self._events("warning", "tracing: the last spans could not be exported in time and are lost")
 
     def hurry(self) -> None:
-        """Have `close` end at once."""
-        self._ended.set()
+        """Have `close` end at once, or nearly: a collector that is there needs a moment only."""
+        self._hurried.set()
 
 
 class Complaints(logging.Handler):
