@@ -27,7 +27,7 @@ from tests.cors.oracle import Request
 AT = 1_767_323_045.0
 UPSTREAM = Upstream(endpoint=Endpoint("127.0.0.1", 5000), authority="127.0.0.1:5000")
 ANY_PACE = unhurried(
-    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 
 APP, OLD, EVIL = b"https://app.example.com", b"https://old.example.com", b"https://evil.example"
