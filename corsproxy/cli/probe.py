@@ -162,5 +162,4 @@ async def _probed(asked: Asked, client: Client, patience: Patience) -> Report:
     async def send(sent: Sent) -> Answer | Failure:
         return await patience.wait(client.send(sent), f"{sent.method} {printable(sent.url)}")
 
-    async with client:
-        return await conduct(inquire(asked, secrets.token_hex(6)), send)
+    return await conduct(inquire(asked, secrets.token_hex(6)), send)

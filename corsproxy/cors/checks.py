@@ -6,11 +6,13 @@ policy has, where that is known; else the reason is what the fields show.
 https://fetch.spec.whatwg.org/#concept-cors-check
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from corsproxy.cors.preflight import is_token
+from corsproxy.cors.spelling import canonical_origin
 from corsproxy.cors.vocabulary import CORS_RESPONSE_FIELDS, SAFELISTED_METHODS, Reason
 
 __all__ = [
@@ -24,6 +26,8 @@ __all__ = [
     "preflight_checks",
     "up_to_failure",
 ]
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 
 
 class Step(StrEnum):
@@ -147,7 +151,7 @@ def preflight_checks(
 
     `unsafe` are the names, in lower case, that it asked for.
     """
-    if status in {301, 302, 303, 307, 308}:
+    if status in {301, 302, 303, 307, 308} and b"location" in fields:
         cause = Cause.PREFLIGHT_REDIRECT
         yield check(Step.PREFLIGHT_REDIRECT, False, why or Reason.BACKEND_REDIRECT, b"%d" % status, cause)
     yield from cors_check(fields, origin, include=include, why=why, is_preflight=True)
@@ -181,8 +185,16 @@ def _fault_of_origin(sent: bytes | None) -> Cause:
         return Cause.ORIGIN_MISSING
     if b"," in sent or b" " in sent:
         return Cause.ORIGIN_SEVERAL
-    is_address = b":" in sent and not sent.startswith(b":")
-    return Cause.ORIGIN_DIFFERS if is_address or sent == b"null" else Cause.ORIGIN_INVALID
+    return Cause.ORIGIN_DIFFERS if sent == b"null" or _is_address(sent) else Cause.ORIGIN_INVALID
+
+
+def _is_address(value: bytes) -> bool:
+    """Tell whether an address could be read from a value, of whatever scheme."""
+    text = value.decode("latin-1")
+    scheme, colon, _ = text.partition(":")
+    if not colon or not _SCHEME.fullmatch(scheme):
+        return False
+    return scheme.lower() not in {"http", "https"} or canonical_origin(text, wildcards=True) is not None
 
 
 def _fault_of_method(method: bytes, listed: frozenset[bytes], why: Reason | None) -> Reason:

@@ -162,8 +162,7 @@ def filled(fields: Fields, origins: dict[str, str]) -> CIMultiDict[str]:
 
 
 async def probed(asked: Asked) -> Report:
-    async with Client(timeout=30) as client:
-        return await conduct(inquire(asked, "marker"), client.send)
+    return await conduct(inquire(asked, "marker"), Client(timeout=30).send)
 
 
 @pytest.fixture

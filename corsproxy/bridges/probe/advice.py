@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
+from corsproxy.bridges.probe.address import read_address
 from corsproxy.bridges.probe.browse import Hop, Walk
 from corsproxy.bridges.probe.exchange import Answer
 from corsproxy.bridges.probe.server import Server
@@ -147,19 +148,26 @@ _SENTENCES: Mapping[Reason, str] = MappingProxyType(
 
 
 def _of_redirect(url: str, answer: Answer) -> str:
-    target = (answer.value("location") or "").strip()
+    try:
+        target = read_address(answer.values("location")[0], url).url
+    except ValueError:
+        target = ""
     here, there = urlsplit(url), urlsplit(target)
-    if there.scheme == "https" and here.scheme == "http" and there.netloc.partition(":")[0] == here.hostname:
+    if there.scheme == "https" and here.scheme == "http" and there.hostname == here.hostname:
         return f"The preflight is sent on to https: call {target} in the page at once."
-    if there.path.rstrip("/") == here.path.rstrip("/") and there.path != here.path:
+    if there.netloc == here.netloc and _differ_by_a_slash(here.path, there.path):
         return (
-            f"The preflight is sent on for a slash at the end: call {here.path.rstrip('/')}"
-            f"{'/' if there.path.endswith('/') else ''} in the page, or let the route take both (Flask: strict_slashes=False)."
+            f"The preflight is sent on for a slash at the end: call {there.path} in the page, or let the route take both "
+            "(Flask: strict_slashes=False)."
         )
     return (
         "No redirect answers a preflight. Call the final address in the page; if it is a login that redirects, let "
         "OPTIONS pass it, for preflights carry no cookies."
     )
+
+
+def _differ_by_a_slash(one: str, other: str) -> bool:
+    return one != other and one.rstrip("/") == other.rstrip("/")
 
 
 def _of_status(status: int) -> str:

@@ -1,51 +1,30 @@
 """The wire of the probe: one request sent, one answer or one failure back. The only module here that does I/O.
 
 Laws: nothing is followed, kept, decoded or taken from the environment (no redirects, cookies, netrc, proxies); every
-request has a connection of its own. Of a body only a problem's is read, bounded. What aiohttp, asyncio and
-OpenSSL say of a connection is put into the words of FailureKind here, and nowhere else.
+request has a connection of its own, and is sent once, its method as written. Of a body only a problem's is read, bounded.
 """
 
-import errno
-import os
 import socket
 import ssl
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Self
+from typing import Any, cast
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
-from corsproxy.bridges.probe.exchange import Answer, Failure, FailureKind, Sent
+from corsproxy.bridges.probe.exchange import Answer, Failure, Sent
+from corsproxy.bridges.probe.failures import failure_of
 
 __all__ = ["Client"]
 
 _MOST_BODY = 16384
 _LONGEST_LINE = 65536
-_BY_OPENSSL = {  # X509_V_ERR_…
-    10: ("has expired", "Renew it."),
-    9: ("is not valid yet", "Look at its dates, and at this machine's clock."),
-    18: (
-        "is signed by itself",
-        "Use one of an authority that browsers know; to test with your own, add --ca FILE.",
-    ),
-    19: (
-        "ends in an authority that is not known here",
-        "If it is your own authority, add --ca FILE; visitors' browsers must know it too.",
-    ),
-    20: (
-        "comes from an authority that is not known here, or an intermediate certificate is missing",
-        "Send the whole chain. If it is your own authority, add --ca FILE; visitors' browsers must know it too.",
-    ),
-    62: ("is for other names than {host}", "Get one that has this name, or call the name that it has."),
-    64: ("is for other names than {host}", "Get one that has this address, or call the name that it has."),
-}
 
 
 class Client:
-    """Sends requests; an asynchronous context. `resolve` has addresses by (host, port), before DNS is asked.
+    """Sends requests. `resolve` has addresses by (host, port), before DNS is asked.
 
     Raises ValueError, whose argument says why, for a `ca` that holds no certificates.
     """
@@ -56,15 +35,36 @@ class Client:
         self._timeout = timeout
         self._tls = _tls(ca)
         self._pinned = resolve or {}
-        self._resolver: _Resolver | None = None
-        self._session: aiohttp.ClientSession | None = None
 
-    async def __aenter__(self) -> Self:
-        """Open the session."""
-        self._resolver = _Resolver(self._pinned)
-        self._session = aiohttp.ClientSession(
+    async def send(self, sent: Sent) -> Answer | Failure:
+        """Send one request and wait for the head of its answer."""
+        resolver = _Resolver(self._pinned)
+        try:
+            async with (
+                self._session(sent, resolver) as session,
+                session.request(
+                    sent.method,
+                    URL(sent.url, encoded=True),
+                    headers=[("Connection", "keep-alive"), *sent.fields],  # as browsers say
+                    data=sent.body,
+                    allow_redirects=False,
+                ) as response,
+            ):
+                host = response.url.host or ""
+                return Answer(
+                    status=response.status,
+                    phrase=response.reason or "",
+                    fields=tuple(response.raw_headers),
+                    body=await self._problem(response),
+                    address=resolver.found.get(host, host),
+                )
+        except (aiohttp.ClientError, OSError, ValueError) as failure:
+            return failure_of(failure, sent, self._timeout, is_resolving=bool(resolver.asked_for))
+
+    def _session(self, sent: Sent, resolver: "_Resolver") -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                force_close=True, ssl=self._tls, resolver=self._resolver, use_dns_cache=False
+                force_close=True, ssl=self._tls, resolver=resolver, use_dns_cache=False
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
@@ -75,40 +75,8 @@ class Client:
             max_line_size=_LONGEST_LINE,
             max_field_size=_LONGEST_LINE,
             skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+            request_class=cast("Any", _Once(sent.method)),
         )
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close the session."""
-        if self._session is not None:
-            await self._session.close()
-
-    async def send(self, sent: Sent) -> Answer | Failure:
-        """Send one request and wait for the head of its answer."""
-        if self._session is None or self._resolver is None:
-            raise RuntimeError("the client is not open")
-        try:
-            async with self._session.request(
-                sent.method,
-                URL(sent.url, encoded=True),
-                headers=[
-                    ("Connection", "keep-alive"),
-                    *sent.fields,
-                ],  # as browsers say; we close all the same
-                data=sent.body,
-                allow_redirects=False,
-            ) as response:
-                return Answer(
-                    status=response.status,
-                    phrase=response.reason or "",
-                    fields=tuple(response.raw_headers),
-                    body=await self._problem(response),
-                    address=self._resolver.found.get(response.url.host or "", response.url.host or ""),
-                )
-        except (aiohttp.ClientError, OSError, ValueError) as failure:
-            return self._failure(failure, sent)
 
     async def _problem(self, response: aiohttp.ClientResponse) -> bytes:
         """Read the body of a problem: nothing else in a body is of interest, and some never end."""
@@ -118,52 +86,6 @@ class Client:
             return await response.content.read(_MOST_BODY)
         except (aiohttp.ClientError, OSError):
             return b""
-
-    def _failure(self, failure: Exception, sent: Sent) -> Failure:
-        url = URL(sent.url, encoded=True)
-        host, port = url.host or "", url.port
-        if isinstance(failure, aiohttp.ConnectionTimeoutError):
-            handshake = ", or did not finish the TLS handshake," if url.scheme == "https" else ""
-            return Failure(
-                FailureKind.TIMEOUT,
-                f"{host} did not accept a connection on port {port}{handshake} within {self._timeout:g} s.",
-                "A firewall often drops silently: is the port open from here? --timeout waits longer.",
-            )
-        if isinstance(failure, TimeoutError) and self._resolver is not None and self._resolver.asked_for:
-            return Failure(
-                FailureKind.DNS,
-                f"The name {host} was not resolved within {2 * self._timeout:g} s.",
-                "Is the name server there? --resolve HOST:PORT:ADDRESS goes without it.",
-            )
-        if isinstance(failure, TimeoutError):
-            return Failure(
-                FailureKind.TIMEOUT,
-                f"{host}:{port} took the {sent.method} and did not answer within {self._timeout:g} s.",
-                "Look whether the application behind it hangs; --timeout waits longer.",
-            )
-        if isinstance(failure, aiohttp.ClientConnectorDNSError):
-            return Failure(
-                FailureKind.DNS,
-                f"The name {host} cannot be resolved.",
-                "Look at its spelling and at its DNS records; --resolve HOST:PORT:ADDRESS goes without them.",
-            )
-        if isinstance(failure, aiohttp.ClientConnectorCertificateError):
-            return _of_certificate(failure.certificate_error, host)
-        if isinstance(failure, aiohttp.ClientSSLError):
-            return _of_handshake(failure.os_error, host, port)
-        if isinstance(failure, aiohttp.ClientConnectorError):
-            return _of_connecting(failure.os_error, host, port, is_tls=url.scheme == "https")
-        if isinstance(failure, aiohttp.ClientResponseError | ValueError):
-            return Failure(
-                FailureKind.PROTOCOL,
-                f"What {host}:{port} answers is not HTTP/1.1.",
-                "Is this the port, and http:// or https:// the right one?",
-            )
-        return Failure(
-            FailureKind.CLOSED,
-            f"{host}:{port} closed the connection without an answer.",
-            "Is this the port, and http:// or https:// the right one? The server's log may say why.",
-        )
 
 
 def _tls(ca: str | None) -> ssl.SSLContext:
@@ -175,43 +97,25 @@ def _tls(ca: str | None) -> ssl.SSLContext:
         raise ValueError((fault.strerror or str(fault)).lower()) from None
 
 
-def _of_certificate(failure: Exception, host: str) -> Failure:
-    code = failure.verify_code if isinstance(failure, ssl.SSLCertVerificationError) else 0
-    fault, fix = _BY_OPENSSL.get(
-        code, ("is not accepted", "Ask for it with: openssl s_client -connect HOST:PORT")
-    )
-    if code not in _BY_OPENSSL and isinstance(failure, ssl.SSLCertVerificationError):
-        fault = f"is not accepted: {failure.verify_message}"
-    return Failure(FailureKind.TLS, f"The certificate of {host} {fault.format(host=host)}.", fix)
+class _Once:
+    """Makes the request of a session: once, and with the method in the letters that it came in.
 
+    aiohttp writes methods in upper case, where browsers leave most as they are; and it sends an idempotent request again
+    on a connection that was closed, where a PUT that is probed is to be sent once.
+    """
 
-def _of_handshake(failure: OSError, host: str, port: int | None) -> Failure:
-    why = getattr(failure, "reason", None) or "no reason given"
-    if why in {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "UNEXPECTED_MESSAGE"}:
-        return Failure(
-            FailureKind.TLS,
-            f"{host}:{port} does not speak TLS there.",
-            "Call it by http://, or serve TLS on that port.",
-        )
-    return Failure(FailureKind.TLS, f"The TLS handshake with {host}:{port} failed: {why}.", "")
+    def __init__(self, method: str) -> None:
+        self._method = method
+        self._is_made = False
 
-
-def _of_connecting(failure: OSError, host: str, port: int | None, *, is_tls: bool) -> Failure:
-    if isinstance(failure, ConnectionRefusedError):
-        return Failure(
-            FailureKind.REFUSED,
-            f"Nobody listens on port {port} of {host}.",
-            "Is the server running, and is this its port?",
-        )
-    if failure.errno in {errno.ENETUNREACH, errno.EHOSTUNREACH}:
-        return Failure(
-            FailureKind.UNROUTABLE, f"There is no way to {host} from here: {os.strerror(failure.errno)}.", ""
-        )
-    if is_tls and isinstance(failure, ConnectionError):
-        detail = f"{host}:{port} closed the connection in the TLS handshake."
-        return Failure(FailureKind.TLS, detail, "Is this a port for https://?")
-    why = os.strerror(failure.errno) if failure.errno else str(failure)
-    return Failure(FailureKind.REFUSED, f"{host}:{port} cannot be connected to: {why}.", "")
+    def __call__(self, _: str, url: URL, **options: Any) -> aiohttp.ClientRequest:
+        """Make it."""
+        if self._is_made:
+            raise aiohttp.ServerDisconnectedError
+        self._is_made = True
+        request = aiohttp.ClientRequest(self._method, url, **options)
+        request.method = self._method
+        return request
 
 
 class _Resolver(AbstractResolver):

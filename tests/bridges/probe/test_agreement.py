@@ -128,44 +128,42 @@ def seen_from_outside(reason: Reason, path: str) -> str:
 async def test_probe_and_explain_agree(front: Front, path: str) -> None:
     found: dict[str, tuple[bool, str]] = {}
     due: dict[str, tuple[bool, str]] = {}
-    async with Client(timeout=30) as client:
-        for origin, (method, names, include) in itertools.product(ORIGINS, QUESTIONS):
-            name = f"{origin} {method} {names} {include}"
-            request = BrowserRequest(
-                origin=origin,
-                method=method,
-                path=f"/{path}/x",
-                scheme="http",
-                host=front.origin.removeprefix("http://"),
-                headers=names,
-                credentials=include,
-            )
-            verdict = judge(front.policy, request)
-            due[name] = (verdict.allowed, seen_from_outside(verdict.reason, path))
-            asked = Asked(
-                origin=origin,
-                url=f"{front.origin}/{path}/x",
-                method=method,
-                fields=tuple((each, "application/json") for each in names),
-                include=include,
-                sends=True,
-            )
-            report = await conduct(inquire(asked, "marker"), client.send)
-            found[name] = (report.outcome is Outcome.READABLE, report.reason)
-            if report.outcome is Outcome.BLOCKED:
-                rule = "" if path == "none" else path
-                assert (report.server, report.rule) == (Server.CORSPROXY, rule), name
+    client = Client(timeout=30)
+    for origin, (method, names, include) in itertools.product(ORIGINS, QUESTIONS):
+        name = f"{origin} {method} {names} {include}"
+        request = BrowserRequest(
+            origin=origin,
+            method=method,
+            path=f"/{path}/x",
+            scheme="http",
+            host=front.origin.removeprefix("http://"),
+            headers=names,
+            credentials=include,
+        )
+        verdict = judge(front.policy, request)
+        due[name] = (verdict.allowed, seen_from_outside(verdict.reason, path))
+        asked = Asked(
+            origin=origin,
+            url=f"{front.origin}/{path}/x",
+            method=method,
+            fields=tuple((each, "application/json") for each in names),
+            include=include,
+            sends=True,
+        )
+        report = await conduct(inquire(asked, "marker"), client.send)
+        found[name] = (report.outcome is Outcome.READABLE, report.reason)
+        if report.outcome is Outcome.BLOCKED:
+            rule = "" if path == "none" else path
+            assert (report.server, report.rule) == (Server.CORSPROXY, rule), name
     assert found == due
 
 
 async def test_the_proxys_own_origin_and_its_own_errors(front: Front) -> None:
-    async with Client(timeout=30) as client:
-        own = await conduct(
-            inquire(Asked(origin=front.origin, url=f"{front.origin}/exact/x"), "m"), client.send
-        )
-        assert (own.outcome, own.reason) == (Outcome.READABLE, "same_origin")
-        long = Asked(origin=APP, url=f"{front.origin}/exact/{'x' * 40000}")
-        report = await conduct(inquire(long, "m"), client.send)
+    client = Client(timeout=30)
+    own = await conduct(inquire(Asked(origin=front.origin, url=f"{front.origin}/exact/x"), "m"), client.send)
+    assert (own.outcome, own.reason) == (Outcome.READABLE, "same_origin")
+    long = Asked(origin=APP, url=f"{front.origin}/exact/{'x' * 40000}")
+    report = await conduct(inquire(long, "m"), client.send)
     # A fault of another kind is no reason of CORS: it is said beside.
     assert report.server is Server.CORSPROXY
     assert [note for note in report.notes if "head_too_large" in note]

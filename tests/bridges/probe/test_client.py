@@ -66,8 +66,7 @@ def saying(text: bytes, heard: list[bytes] | None = None, *, holds: bool = False
 async def get(url: str, **flags: object) -> Answer | Failure:
     sent = Sent(method="GET", url=url, fields=(("Origin", "https://a.example"), ("X-A", "1")))
     options: dict[str, object] = {"timeout": WAIT, **flags}
-    async with Client(**options) as client:  # type: ignore[arg-type]
-        return await client.send(sent)
+    return await Client(**options).send(sent)  # type: ignore[arg-type]
 
 
 def kind(came: Answer | Failure) -> FailureKind | int:
@@ -93,7 +92,8 @@ async def test_sends_what_it_is_given_and_nothing_else(monkeypatch: pytest.Monke
 async def test_every_line_comes_through_and_no_cookie_stays() -> None:
     heard: list[bytes] = []
     text = b"HTTP/1.1 302 Found\r\nSet-Cookie: a=1\r\nset-cookie: b=2\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n"
-    async with serving(saying(text, heard)) as port, Client(timeout=WAIT) as client:
+    client = Client(timeout=WAIT)
+    async with serving(saying(text, heard)) as port:
         sent = Sent(method="GET", url=f"http://localhost:{port}/", fields=())
         first = await client.send(sent)
         await client.send(sent)
@@ -101,6 +101,25 @@ async def test_every_line_comes_through_and_no_cookie_stays() -> None:
     assert (first.status, first.values("set-cookie")) == (302, ("a=1", "b=2"))
     assert len(heard) == 2
     assert all(b"cookie" not in head.lower() for head in heard)
+
+
+@pytest.mark.parametrize("method", ["patch", "Put", "PATCH", "get"])
+async def test_a_method_is_sent_as_it_is_written(method: str) -> None:
+    heard: list[bytes] = []
+    async with serving(saying(OK, heard)) as port:
+        url = f"http://127.0.0.1:{port}/"
+        await Client(timeout=WAIT).send(Sent(method=method, url=url, fields=(), body=b"{}"))
+    assert [head.partition(b" ")[0].decode() for head in heard] == [method]
+    assert b"Content-Length: 2\r\n" in heard[0]
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "POST"])
+async def test_nothing_is_sent_twice(method: str) -> None:
+    heard: list[bytes] = []
+    async with serving(saying(b"", heard)) as port:
+        url = f"http://127.0.0.1:{port}/"
+        came = await Client(timeout=WAIT).send(Sent(method=method, url=url, fields=()))
+    assert (kind(came), len(heard)) == (FailureKind.CLOSED, 1)
 
 
 async def test_a_body_is_read_for_a_problem_only_and_bounded() -> None:
