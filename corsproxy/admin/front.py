@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from hashlib import sha256
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
@@ -32,12 +33,13 @@ _FIELDS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 _STATIC = Path(__file__).parent / "page" / "static"
+_MOST = {"refusals": 400, "allowed": 100}
 _TYPES = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
 _FORM = ("origin", "method", "path", "headers", "credentials", "websocket", "paste")
 _STAND_IN = (Path(__file__).parent / "page" / "static" / "unavailable.html").read_text(encoding="utf-8")
 
 # What the page shows beside the rules: the status and what was decided, as plain values.
-Facts = Callable[[], Awaitable[Mapping[str, object]]]
+Facts = Callable[[], Awaitable[Mapping[str, Any]]]
 
 
 class FrontPage:
@@ -76,12 +78,23 @@ class FrontPage:
         try:
             facts = await self._facts()
             # A full ledger takes milliseconds; the event loop serves proxied requests too.
-            asked = await asyncio.to_thread(json.dumps, {**question, **facts})
+            asked = await asyncio.to_thread(json.dumps, {**question, **_shortened(facts)})
             html = await self._desk.ask(asked, self._settings())
         except DeskError as fault:
             self._observer.event("error", "the admin page could not be written", error=str(fault))
             return _html(_STAND_IN.replace("REASON", escape(str(fault))), 503)
         return _html(html, 200)
+
+
+def _shortened(facts: Mapping[str, Any]) -> Mapping[str, object]:
+    """Leave out what no page would show: lists come with the most counted first."""
+    decisions: dict[str, Any] = dict(facts["decisions"])
+    decisions.pop("same_origin", None)
+    for name, most in _MOST.items():
+        whole = decisions.get(name, [])
+        decisions[name] = whole[:most]
+        decisions[f"{name}_left_out"] = max(len(whole) - most, 0)
+    return {**facts, "decisions": decisions}
 
 
 def _html(text: str, status: int) -> web.Response:

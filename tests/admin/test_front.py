@@ -90,6 +90,28 @@ async def test_only_what_the_form_has_is_asked(client: AdminClient, desk: FakeDe
     }
 
 
+async def test_a_full_ledger_is_shortened_before_it_is_written(
+    client: AdminClient, desk: FakeDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> dict[str, object]:
+        return {
+            "refusals": [{"count": n} for n in range(1000)],
+            "allowed": [{}],
+            "same_origin": [{}],
+            "rules": [],
+        }
+
+    monkeypatch.setattr("corsproxy.admin.app.decisions", full)
+    await client.get("/page/live")
+    assert desk.asked[0]["decisions"] == {
+        "refusals": [{"count": n} for n in range(400)],
+        "refusals_left_out": 600,
+        "allowed": [{}],
+        "allowed_left_out": 0,
+        "rules": [],
+    }
+
+
 async def test_the_live_part(client: AdminClient, desk: FakeDesk) -> None:
     response = await client.get("/page/live", headers={"Sec-Fetch-Site": "same-origin"})
     assert (response.status, fields(response.headers)) == (200, HTML)

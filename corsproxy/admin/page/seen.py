@@ -189,6 +189,7 @@ class Ledger:
     since: float
     recent: tuple[Recent, ...]
     refusals: tuple[Group, ...]
+    left_out: int  # refusals that were too many to be told
     allowed: tuple[Group, ...]
     forgotten: int
     rules: tuple[RuleUse, ...]
@@ -204,6 +205,7 @@ class Ledger:
             since=_number(raw.get("since")),
             recent=_all(Recent, raw.get("recent")),
             refusals=_all(Group, raw.get("refusals")),
+            left_out=int(_number(raw.get("refusals_left_out"))),
             allowed=_all(Group, raw.get("allowed")),
             forgotten=int(_number(raw.get("forgotten"))),
             rules=_all(RuleUse, raw.get("rules")),

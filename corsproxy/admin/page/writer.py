@@ -90,7 +90,7 @@ class Writer:
             "now": ledger.now or time.time(),
             "totals": sections.totals(question["totals"]),
             "refused": refused,
-            "more_refused": more_refused,
+            "more_refused": more_refused + ledger.left_out,
             "tried": tried,
             "more_tried": more_tried,
             "suggestions": suggestions,

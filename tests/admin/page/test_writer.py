@@ -236,6 +236,7 @@ def test_a_flood_of_refusals_is_cut_by_number_and_by_time() -> None:
     said = live(ledger)
     assert said.count("origin_not_allowed") == 30
     assert "And 370 more, counted less often" in said
+    assert "And 970 more, counted less often" in live({**ledger, "refusals_left_out": 600})
     page = adopted(Writer({}, clock(step=BUDGET + 1)))
     said = Text(page.write(question(ledger))).words
     assert (said.count("origin_not_allowed"), said.count("What to change")) == (30, 0)
