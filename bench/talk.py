@@ -83,7 +83,7 @@ class Talk:
     held: bytes = b""
 
 
-def pump(wire: Wire, talks: Sequence[Talk], *, silence: float = 15.0) -> None:
+def pump(wire: Wire, talks: Sequence[Talk], *, silence: float = 60.0) -> None:
     """Send and read everything; what had no answer after so much silence is counted as unanswered."""
     with selectors.DefaultSelector() as selector:
         for talk in talks:

@@ -26,8 +26,8 @@ def test_no_law_is_broken_by_less_than_a_hundred_times() -> None:
 @pytest.mark.parametrize(
     ("cost", "said"),
     [
-        (replace(FINE, memory=2_700_000), ["memory is 2700 times"]),
-        (replace(FINE, memory=2_600_000), []),  # 256 KiB a connection, whatever it sent
+        (replace(FINE, memory=3_000_000), ["memory is 3000 times"]),
+        (replace(FINE, memory=2_900_000), []),  # 288 KiB a connection, whatever it sent
         (replace(FINE, cpu=0.003), ["CPU is 106 times"]),
         (replace(FINE, logged=101_000), ["log is 101 times"]),
         (replace(FINE, unexpected=("502",)), ["clients got 502"]),
