@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import replace
 
 import pytest
 from aiohttp import web
@@ -18,7 +19,8 @@ from corsproxy.admin.app import build
 from corsproxy.admin.fleet import Facts, ReloadOutcome
 from corsproxy.admin.metrics import Families, expose
 from corsproxy.config.problem import Problem
-from corsproxy.config.settings import Endpoint
+from corsproxy.config.settings import Candidate, Endpoint, Source
+from corsproxy.cors.comparison import Change
 from corsproxy.cors.vocabulary import Action, Kind, Reason
 from corsproxy.observe.counters import ADDED_BOUNDS, LATENCY_BOUNDS, DecisionLabels, Snapshot
 from corsproxy.proxy.record import Gauges
@@ -322,3 +324,24 @@ def test_two_scrapes_of_the_same_counts_are_equal() -> None:
 
     assert ours() == ours()
     assert len(ours()) == len(set(ours()))
+
+
+def test_a_candidate_has_families_of_its_own_while_there_is_one() -> None:
+    candidate = Candidate(source=Source("next.yaml", "cd"))
+    total = replace(FIRST, compared=9, differences={(Kind.ACTUAL, Change.NEWLY_REFUSED): 4})
+    facts = Facts(started_at=STARTED, loaded_at=STARTED, generation=1)
+
+    def told(candidate: Candidate | None) -> Values:
+        families = Families(total, facts, sha256="ab" * 32, is_ready=True, candidate=candidate)
+        return {key: value for key, value in values(families.collect()).items() if "candidate" in key[0]}
+
+    differences = "corsproxy_candidate_differences_total"
+    assert told(None) == {}
+    assert told(candidate) == {
+        at("corsproxy_candidate_last_load_successful"): 1,
+        at("corsproxy_candidate_compared_total"): 9,
+        **{at(differences, kind=kind, change=change): 0 for kind in Kind for change in Change},
+        at(differences, kind="actual", change="newly_refused"): 4,
+    }
+    refused = replace(candidate, problems=(Problem("next.yaml", 1, 1, "", "It is bad."),))
+    assert told(refused)[at("corsproxy_candidate_last_load_successful")] == 0
