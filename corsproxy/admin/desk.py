@@ -96,7 +96,8 @@ class Desk:
         child, line = self._child, b""
         if child is not None:
             line = await self._line(child, question, settings)
-        if child is None or (not line and not self._is_closed):  # it may have been ended by somebody since the last question
+        # It may have been ended by somebody since the last question.
+        if child is None or (not line and not self._is_closed):
             await self._end(kindly=False)
             child = await self._start()
             line = await self._line(child, question, settings)

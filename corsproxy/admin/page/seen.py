@@ -160,6 +160,7 @@ class Difference:
     method: str
     path: str
     kind: str
+    change: str
     count: int
     last: float
     live: Side
@@ -178,6 +179,7 @@ class Candidate:
     differs: int
     forgotten: int
     problems: tuple[str, ...]
+    other_keys: tuple[str, ...]  # of the file beside the rules, which differ and are not compared
     differences: tuple[Difference, ...]
 
 
@@ -233,6 +235,7 @@ def _candidate(raw: Any) -> Candidate | None:
         differs=int(_number(raw.get("differs"))),
         forgotten=int(_number(raw.get("forgotten"))),
         problems=tuple(map(_problem, raw.get("problems") or ())),
+        other_keys=tuple(map(str, raw.get("differs_in") or ())),
         differences=tuple(map(_difference, raw.get("differences") or ())),
     )
 
@@ -251,6 +254,7 @@ def _difference(raw: Mapping[str, Any]) -> Difference:
         method=asked.method,
         path=asked.path,
         kind=asked.kind,
+        change=str(raw.get("change") or ""),
         count=int(_number(raw.get("count"))),
         last=_number(raw.get("last")),
         live=Side.of(raw.get("live")),

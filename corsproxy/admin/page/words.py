@@ -8,12 +8,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 
+from corsproxy.cors.comparison import Change
 from corsproxy.cors.cookies import CookieFault
 from corsproxy.cors.vocabulary import Reason
 
 __all__ = [
     "TITLES",
     "ago",
+    "change",
+    "change_tone",
     "clock",
     "cookie_fix",
     "cookie_why",
@@ -56,6 +59,14 @@ TITLES: Mapping[str, str] = MappingProxyType(
     }
 )
 
+# What a candidate would change, and the tone it is said in.
+_CHANGES: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        Change.NEWLY_REFUSED: ("newly refused", "refused"),
+        Change.NEWLY_ALLOWED: ("newly allowed", "report"),
+        Change.OTHER: ("other fields", "plain"),
+    }
+)
 _COOKIES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         CookieFault.SAME_SITE_NOT_NONE: (
@@ -75,6 +86,16 @@ _UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 def title(reason: str) -> str:
     """Say a reason code in words."""
     return TITLES.get(reason, reason.replace("_", " "))
+
+
+def change(code: str) -> str:
+    """Say what another policy would change."""
+    return _CHANGES.get(code, (code.replace("_", " "), ""))[0]
+
+
+def change_tone(code: str) -> str:
+    """Give the tone of that change."""
+    return _CHANGES.get(code, ("", "plain"))[1]
 
 
 def cookie_why(code: str) -> str:

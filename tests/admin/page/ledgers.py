@@ -203,6 +203,7 @@ def busy() -> dict[str, Any]:
             "problems": [],
             "compared": 51204,
             "differs": 31,
+            "differs_in": ["timeouts"],
             "forgotten": 0,
             "differences": [
                 {
@@ -210,6 +211,7 @@ def busy() -> dict[str, Any]:
                     "method": "GET",
                     "path": "/api/users",
                     "kind": "actual",
+                    "change": "newly_refused",
                     "live": {"rule": "api", "place": "corsproxy.yaml:3", "reason": "origin_allowed", "action": "forward", "report": False},
                     "candidate": {"rule": "api", "place": "next.yaml:3", "reason": "origin_not_allowed", "action": "forward", "report": False},
                     "requested_method": "",

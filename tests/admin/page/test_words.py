@@ -5,6 +5,8 @@ import pytest
 from corsproxy.admin.page.words import (
     TITLES,
     ago,
+    change,
+    change_tone,
     clock,
     cookie_fix,
     cookie_why,
@@ -14,6 +16,7 @@ from corsproxy.admin.page.words import (
     span,
     title,
 )
+from corsproxy.cors.comparison import Change
 from corsproxy.cors.cookies import CookieFault
 from corsproxy.cors.vocabulary import Reason
 from tests.admin.page.ledgers import NOW
@@ -29,6 +32,15 @@ def test_every_cookie_fault_has_its_words_and_its_key() -> None:
         assert cookie_why(fault).endswith(".")
         assert cookie_fix(fault).startswith("cookies: {")
     assert (cookie_why("too_large"), cookie_fix("too_large")) == ("too large", "")
+
+
+def test_every_change_has_its_words() -> None:
+    assert [(change(one), change_tone(one)) for one in Change] == [
+        ("newly refused", "refused"),
+        ("newly allowed", "report"),
+        ("other fields", "plain"),
+    ]
+    assert (change("of_tomorrow"), change_tone("of_tomorrow")) == ("of tomorrow", "plain")
 
 
 @pytest.mark.parametrize(

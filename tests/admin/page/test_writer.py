@@ -83,6 +83,8 @@ def test_every_section_of_a_busy_day() -> None:
         "asked 2 of 5 times",
         "What report mode would have refused",
         "next.yaml decides beside the live rules and acts on nothing: 31 of 51,204 requests would come out differently",
+        "newly refused",
+        "Its file also differs in timeouts, by which no request can be compared.",
         "access-control-allow-origin, access-control-allow-credentials",
         "It is not SameSite=None, so browsers keep it from other sites.",
         "cookies: {same_site: none, secure: true}",
