@@ -122,7 +122,7 @@ def test_the_recipe(walk: Walk) -> None:
     status, report = walk.run("corsproxy check next.yaml --against http://127.0.0.1:9901")
     assert status == 1
     assert "Newly refused: 1 request\n" in report
-    (shown,) = re.findall(r"^ +20  https\S+  GET .*\n(.*?)\n\n", PAGE, re.MULTILINE | re.DOTALL)
+    (shown,) = re.findall(r"^ +20  https\S+  GET [^\n]*\n(.*?)\n\n", PAGE, re.MULTILINE | re.DOTALL)
     assert shown in report
 
     assert walk.run("cp next.yaml corsproxy.yaml") == (0, "")
