@@ -138,8 +138,7 @@ class Pool:
 
     def release(self, connection: Pooled) -> None:
         """Take back a connection that can be used again."""
-        waiting = self._next()
-        if waiting is not None:
+        if self._waiting and (waiting := self._next()) is not None:
             connection.serve(waiting)
             return
         self._active.discard(connection)
@@ -166,13 +165,12 @@ class Pool:
         while self._waiting and now - self._waiting[0].waiting_since > longest_wait:
             self._waiting.popleft().failed(NOT_ACCEPTED if dialled > 0 else _NONE_FREE)
             dialled -= 1
-
         if self._waiting:
             self._serve_waiting()
 
     def _next(self) -> Waiting | None:
         """Take out of the queue who is to be served next; None where nobody may be."""
-        at = self._due()
+        at = self._due() if self._waiting else -1
         if at < 0:
             return None
         waiting = self._waiting[at]
@@ -180,9 +178,7 @@ class Pool:
         return waiting
 
     def _due(self) -> int:
-        """Return the place in the queue of who is to be served next; -1 for nobody."""
-        if not self._waiting:
-            return -1
+        """Return the place of who is to be served next in a queue that is not empty; -1 for nobody."""
         if self._waiting[0].is_sent or not self._has_many_uploads:
             return 0
         return next((at for at, waiting in enumerate(self._waiting) if waiting.is_sent), -1)
@@ -191,7 +187,9 @@ class Pool:
         """Serve those whose turn has come without a connection having been given back."""
         while self._idle and (waiting := self._next()) is not None:
             since = waiting.waiting_since
-            self.acquire(waiting, is_repeatable=False)
+            if not self.acquire(waiting, is_repeatable=False):  # what idled was on its way out
+                self._waiting.appendleft(waiting)
+                break
             waiting.waiting_since = since
         self._connect_if_due()
 

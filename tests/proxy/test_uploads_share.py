@@ -1,5 +1,7 @@
 """Uploads that take their time leave a quarter of connections and queue to requests that are whole."""
 
+from corsproxy.proxy.faults import Fault
+from corsproxy.proxy.pool import Waiting
 from tests.proxy.conftest import Staged
 from tests.proxy.wire import GET, HOST, OK, Peer, Stage, until
 
@@ -105,3 +107,43 @@ async def test_an_upload_whose_client_leaves_makes_room(staged: Staged) -> None:
     peer = await stage.backend.accept()
     await peer.head()
     await finish(late, peer)
+
+
+class Held:
+    """A connection in use, or on its way out."""
+
+    idle_since = float("inf")
+    is_uploading = False
+    is_quiet = True
+
+    def __init__(self, *, is_closing: bool = False) -> None:
+        self.is_closing = is_closing
+
+    def serve(self, waiting: Waiting) -> None:
+        raise AssertionError(waiting)
+
+    def close(self) -> None:
+        """Close."""
+
+
+class Queued:
+    def __init__(self, *, is_sent: bool) -> None:
+        self.waiting_since = 1.0
+        self.is_sent = is_sent
+
+    def failed(self, fault: Fault) -> None:
+        raise AssertionError(fault)
+
+
+async def test_who_is_taken_out_of_the_queue_for_nothing_goes_back(staged: Staged) -> None:
+    """What seemed idle was on its way out, and the queue's end has no place for an upload."""
+    pool = (await narrow(staged, connections=1, queue=4)).engine.pool
+    queue = [Queued(is_sent=False), *(Queued(is_sent=True) for _ in range(3))]
+    busy = Held()
+    pool._active.add(busy)
+    pool._idle.append(Held(is_closing=True))
+    pool._waiting.extend(queue)
+    pool._serve_waiting()
+    assert [*pool._waiting] == queue
+    pool._active.discard(busy)
+    pool._waiting.clear()
