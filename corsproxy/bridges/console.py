@@ -56,6 +56,14 @@ ELSEWHERE: Mapping[Cause, str] = MappingProxyType(
         "user name in it.",
     }
 )
+_NO_HTTP = (
+    "No rule is the cause: the page was opened as a file, or it calls an address without http:// or https://. Open the page "
+    "from a web server (python -m http.server), and call the API by its whole address."
+)
+_REFUSED_HANDSHAKE = (
+    "Where this is allowed and the handshake got a 403 all the same, either the backend refused it, or the proxy does not "
+    "know its own address, because TLS ends in front of it: name that address under public_origins."
+)
 
 # Lines of which no rule is the cause, by a part of them, and what they are.
 _NO_RULE: Mapping[str, str] = MappingProxyType(
@@ -68,6 +76,9 @@ _NO_RULE: Mapping[str, str] = MappingProxyType(
         "server that is down, DNS or TLS. Ask the address itself: corsproxy probe URL --origin ORIGIN.",
         " address space": "This is Local Network Access: Chrome asks the visitor before a page from the Internet may call "
         "this machine or the local network. No rule and no header grants that.",
+        "supported for protocol schemes": _NO_HTTP,
+        '" is not supported': _NO_HTTP,
+        "CORS request not HTTP": _NO_HTTP,
         "Mixed Content": "This is not CORS: a page on https may not call http. Let the proxy end TLS (tls: certificate, "
         "key), or what stands in front of it, and call https.",
     }
@@ -79,7 +90,8 @@ def read_console(line: str) -> tuple[Question, Cause | None]:
     line = " ".join(line.split())
     for pattern in _SOCKETS:
         if found := pattern.search(line):
-            return question_of("GET", found["url"], [], is_websocket=True), None
+            question = question_of("GET", found["url"], [], is_websocket=True)
+            return (replace(question, notes=(_REFUSED_HANDSHAKE,)) if "code: 403" in line else question), None
     found = _CHROME.search(line) or _FIREFOX.search(line)
     if found is None:
         raise BadPaste(

@@ -52,6 +52,12 @@ def test_websockets(line: str) -> None:
     assert read_console(line) == (Question(request, "wss://api.example.com/live"), None)
 
 
+def test_a_refused_handshake_has_causes_beside_the_rules() -> None:
+    line = "WebSocket connection to 'wss://api.example.com/live' failed: Error during WebSocket handshake: Unexpected response code:"
+    assert "public_origins" in read_console(f"{line} 403")[0].notes[0]
+    assert read_console(f"{line} 502")[0].notes == ()
+
+
 def test_what_the_browser_writes_after_a_line_takes_nothing_from_it() -> None:
     text = CHROME.format(initiator="fetch", url=URL, led="", origin=APP) + CAUSES[Cause.ORIGIN_MISSING].chrome
     assert read_console(f"{text}\nGET {URL} net::ERR_FAILED 200 (OK)")[1] is Cause.ORIGIN_MISSING
@@ -84,6 +90,14 @@ def test_every_cause_has_a_word_for_when_it_is_not_the_rules() -> None:
             CHROME.format(initiator="fetch", url=URL, led="", origin=APP)
             + "Permission was denied for this request to access the `loopback` address space.",
             "This is Local Network Access",
+        ),
+        (
+            'Fetch API cannot load localhost:8080/api. URL scheme "localhost" is not supported.',
+            "No rule is the cause: the page was opened as a file, or it calls an address without http://",
+        ),
+        (
+            FIREFOX.format(url="file:///api", reason="CORS request not HTTP"),
+            "No rule is the cause: the page was opened as a file",
         ),
         (
             f"Mixed Content: The page at '{APP}/' was loaded over HTTPS, but requested an insecure resource 'http://h/'.",
