@@ -62,6 +62,23 @@ async def null_origin(at: Case) -> None:
 
 
 @case
+async def page_is_a_file(at: Case) -> None:
+    file = at.stage.folder / "page.html"
+    file.write_text("<!doctype html>")
+    await in_page(at, Call(url="file:///api/items", page=f"file://{file}"), Call(url=at.url))
+
+
+@case
+async def no_scheme(at: Case) -> None:
+    port = at.stage.ports["8080"]
+    call = Call(url=f"localhost:{port}/no-scheme/items")
+    await at.sees(call)
+    assert at.blanks["scheme"] == "localhost"
+    await at.asks(stdin=at.blanks.pop("line"))
+    await at.works(replace(call, url=f"http://{call.url}"))
+
+
+@case
 async def not_our_answer(at: Case) -> None:
     await in_page(at, Call(url=at.at("5000")), Call(url=at.url))
 
@@ -187,9 +204,18 @@ async def no_answer(at: Case) -> None:
 async def local_network(at: Case) -> None:
     call = Call(url=at.url, page="https://public.example.com/blank")
     await at.sees(call)
-    at.blanks["line"] = ""  # no command takes it
+    del at.blanks["line"]  # with its backticks it is not for a shell
     await at.asks()
     await at.works(replace(call, is_new=True, allows=("local-network-access",)))
+
+
+@case
+async def local_network_by_http(at: Case) -> None:
+    call = Call(url=at.url, page=f"http://public.example.com:{at.stage.ports['public plain']}/blank")
+    await at.sees(call)
+    await at.asks(stdin=at.blanks.pop("line"))
+    page = "https://public.example.com/blank"
+    await at.works(replace(call, page=page, is_new=True, allows=("local-network-access",)))
 
 
 @case

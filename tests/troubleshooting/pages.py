@@ -74,7 +74,8 @@ async def refused_by_backend(at: Case) -> None:
     assert (at.row.seen[0], seen.body) == ("403", "CSRF token missing")
     assert at.row.seen[1] not in seen.body
     at.calls(call)
-    await at.asks()
+    [said] = await at.asks()
+    assert at.row.seen[1] not in said.text
     assert at.log() == ""
 
 

@@ -122,7 +122,7 @@ async def in_front(proxy: str, mended: set[str], passed: list[str]) -> AsyncIter
                 return web.Response(status=401, headers=origin)
             if name == "redirected-preflight" and not request.path.endswith("/"):
                 return web.Response(status=308, headers={"Location": f"{request.path}/"})
-            key = request.path
+            key = request.path_qs
             if name in mended:
                 key += request.headers.get("Origin", "")  # as `Vary: Origin` has it
             if key not in kept:

@@ -32,6 +32,7 @@ RULES: dict[str, tuple[str, ...]] = {
     "page-moved": ("allow_origins: [https://example.com]",),
     "another-port": ('allow_origins: [https://app.example.com, "http://localhost:5173"]',),
     "another-value": ("allow_origins: [https://app.example.com, https://shop.example.com]",),
+    "local-network-by-http": ("allow_origins: [https://public.example.com]",),
     "local-network": ("allow_origins: [https://public.example.com]",),
     "method": ("allow_methods: [GET, POST]",),
     "method-case": ("allow_methods: [GET, PATCH]",),
@@ -249,8 +250,8 @@ async def opened(folder: Path, names: list[str]) -> AsyncIterator[Stage]:
         ports["flask"] = stack.enter_context(parties.flask_with_cors())
         front = await enter(parties.in_front(f"http://127.0.0.1:{ports['8080']}", mended, passed))
         [ports["front"]] = await enter(parties.serving(front, None))
-        ports["pages"], ports["public"], ports["plain"] = await enter(
-            parties.serving(parties.pages(), tls, tls, None)
+        ports["pages"], ports["public"], ports["plain"], ports["public plain"] = await enter(
+            parties.serving(parties.pages(), tls, tls, None, None)
         )
         ports["own"] = await enter(parties.tls_in_front(ports["8080"], tls))
         browser = await enter(chromium(ports))
@@ -274,12 +275,13 @@ async def chromium(ports: dict[str, int]) -> AsyncIterator[Browser]:
         "own.example.com:443": ports["own"],
         "*.example.com:443": ports["pages"],
     }
+    public = ports["public"], ports["public plain"]
     found = [f"MAP {name} 127.0.0.1:{port}" for name, port in names.items()]
     arguments = [
         *CHROMIUM_ARGUMENTS,
         "--ignore-certificate-errors",
-        f"--host-resolver-rules={', '.join([*found, 'MAP api.example.com 127.0.0.1'])}",
-        f"--ip-address-space-overrides=127.0.0.1:{ports['public']}=public",
+        f"--host-resolver-rules={', '.join([*found, 'MAP *.example.com 127.0.0.1'])}",
+        f"--ip-address-space-overrides={','.join(f'127.0.0.1:{port}=public' for port in public)}",
     ]
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path, args=arguments)
