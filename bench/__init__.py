@@ -12,4 +12,7 @@ the ground up:
     spread, report        medians, ratios and noise; tables
     rounds                the comparison: peers in turn, again and again
     latency, memory, rules, profile   one question each
+    talk, greed, greedy   raw connections, the ways to be greedy with them, what each costs
+    canary, greedy_backend   how others fare meanwhile; a backend that bears it
+    crowd, endurance      clients of all kinds, and whether they leave anything behind
 """
