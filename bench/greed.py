@@ -163,7 +163,7 @@ def _slow_bodies(wire: Wire) -> None:
 
 def _slow_readers(wire: Wire) -> None:
     """Each asks for 100 MB and takes none of it."""
-    crowd = wire.crowd(500, buffer=4096)
+    crowd = wire.crowd(500, buffer=4096, ends=2)
     wire.requests = len(crowd)
     for each in crowd:
         wire.send(each, b"GET /large HTTP/1.1\r\n" + _HOST + b"\r\n")
@@ -171,7 +171,7 @@ def _slow_readers(wire: Wire) -> None:
 
 
 def _tunnels(wire: Wire) -> None:
-    crowd = wire.crowd(4_000)
+    crowd = wire.crowd(4_000, ends=2)
     wire.requests = len(crowd)
     message = (
         b"GET /socket HTTP/1.1\r\n" + _HOST + f"Origin: {policy.ORIGIN}\r\n".encode()

@@ -118,7 +118,7 @@ class _Stand:
         self._children.stop(proxy)
         return Cost(
             name=way.name,
-            title=way.title,
+            title=f"{way.title} ({wire.shortage})" if wire.shortage else way.title,
             connections=wire.connections,
             requests=wire.requests,
             sent=wire.sent,

@@ -5,6 +5,7 @@ that is what it costs the sender. Statuses are counted as they come; bodies are 
 """
 
 import re
+import resource
 import selectors
 import socket
 import time
@@ -20,6 +21,7 @@ _SEGMENT = 1448
 _OPENING = 3 * PACKET  # SYN, ACK, FIN
 _BLOCK = 256 * 1024
 _STATUS = re.compile(rb"HTTP/1\.1 ([0-9]{3})")
+_SPARE = 256  # descriptors that are not clients
 _SEAM = 11  # a status may be cut between two reads
 
 
@@ -34,6 +36,7 @@ class Wire:
     connections: int = 0
     requests: int = 0
     outcome: Counter[str] = field(default_factory=Counter)
+    shortage: str = ""
 
     def connect(self, *, buffer: int = 0) -> socket.socket:
         """Open one connection that does not block."""
@@ -48,9 +51,12 @@ class Wire:
         self.sent += _OPENING
         return opened
 
-    def crowd(self, count: int, *, buffer: int = 0) -> list[socket.socket]:
-        """Open many."""
-        return [self.connect(buffer=buffer) for _ in range(count)]
+    def crowd(self, count: int, *, buffer: int = 0, ends: int = 1) -> list[socket.socket]:
+        """Open many; `ends` is how many descriptors each costs the proxy, which may have as many as we."""
+        most = (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _SPARE) // ends
+        if most < count:
+            self.shortage = f"only {most:,} of {count:,} connections: ulimit -n"
+        return [self.connect(buffer=buffer) for _ in range(min(count, most))]
 
     def send(self, connection: socket.socket, data: bytes | memoryview) -> int:
         """Send what the kernel takes; -1 where the connection is no more."""

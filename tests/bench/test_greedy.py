@@ -86,6 +86,14 @@ def test_what_is_sent_is_counted_as_on_a_wire_and_statuses_wherever_they_are_cut
     assert (wire.connections, wire.sent, wire.outcome) == (1, 4 * PACKET + 5, {"200": 1, "403": 1})
 
 
+def test_a_crowd_is_no_larger_than_files_may_be_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("resource.getrlimit", lambda _: (262, 262))
+    with socket.create_server(("127.0.0.1", 0)) as server, ExitStack() as stack:
+        wire = Wire(server.getsockname()[1], stack)
+        assert len(wire.crowd(10, ends=2)) == wire.connections == 3
+    assert wire.shortage == "only 3 of 10 connections: ulimit -n"
+
+
 def test_results_are_published_between_the_marks(tmp_path: Path) -> None:
     page, result = tmp_path / "page.md", tmp_path / "greedy-1.json"
     page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
