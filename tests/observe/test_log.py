@@ -33,6 +33,7 @@ def not_asked(**fields: Any) -> dict[str, Any]:
 
 CASES: dict[str, Record] = {
     "allowed": exchange(request_id="7f3a"),
+    "of a trace": exchange(request_id="7f3a", trace_id="4bf92f3577b34da6a3ce929d0e0e4736"),
     "without origin": exchange(Head(origin=None)),
     "a bare preflight": exchange(Head(method=b"OPTIONS", request_method=b"GET"), **not_asked(status=204)),
     "preflight, method not in the rule": exchange(
@@ -231,6 +232,7 @@ def test_no_stranger_makes_a_line_that_tears(
         path=path,
         origin=origin,
         request_id="'" * 500,
+        trace_id="f" * 32,
         request_method=method,
         request_headers=origin,
     )
