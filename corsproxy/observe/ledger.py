@@ -57,6 +57,7 @@ class Ledger:
         self._refused, self._served, self._own = Room(REFUSED), Room(SERVED), Room(OWN)
         self._forgotten: dict[Decision, int] = {}
         self._different = Room(DIFFERENT)
+        self._outcomes: dict[Decision, Outcome] = {}
 
     # --- each request ----------------------------------------------------------------------------
 
@@ -119,13 +120,19 @@ class Ledger:
         """Keep what is remarkable about one exchange: a refusal, a fault, CORS fields of the backend's."""
         decision = record.decision
         if record.fault is not None or (decision is not None and decision.is_refusal):
-            self._recent.appendleft(recent_of(record, self._settings.generation))
+            self._recent.appendleft(recent_of(record, self._settings.generation, self._tell))
         if decision is not None and Reason.BACKEND_CORS_CONFLICT in record.notes:
             self._notes.note_backend(record, decision)
 
     def remark_cookies(self, record: Record, decision: Decision) -> None:
         """Keep the names of cookies that browsers drop."""
         self._notes.note_cookies(record, decision)
+
+    def _tell(self, decision: Decision) -> Outcome:
+        known = self._outcomes.get(decision)
+        if known is None:
+            known = self._outcomes[decision] = outcome_of(decision)
+        return known
 
     # --- now and then ----------------------------------------------------------------------------
 
@@ -161,11 +168,11 @@ class Ledger:
     def _folded(self, generation: int, matched: Mapping[str, int] | None = None) -> LedgerSnapshot:
         rows = dict(self._former)
         for tally in self._tallies.values():
-            marks = marks_of(tally.about, generation)
+            marks = marks_of(tally.about, generation, self._tell)
             rows[marks] = row_of(tally, rows.get(marks))
         forgotten = dict(self._former_forgotten)
         for decision, count in self._forgotten.items():
-            at = generation, outcome_of(decision)
+            at = generation, self._tell(decision)
             forgotten[at] = forgotten.get(at, 0) + count
         return LedgerSnapshot(
             generation=generation,
@@ -183,7 +190,7 @@ class Ledger:
         candidate = self._settings.candidate
         rows = dict(self._former_differences)
         for tally in self._different:
-            marks = marks_of(tally.about, generation)
+            marks = marks_of(tally.about, generation, self._tell)
             rows[marks] = row_of(tally, rows.get(marks))
         return Comparing(
             pair=(self._settings.source.sha256, candidate.source.sha256 if candidate is not None else ""),

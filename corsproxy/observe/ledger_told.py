@@ -3,6 +3,8 @@
 Laws: nothing is decided here; what a rule lacks is asked of the answer that it gives to preflights.
 """
 
+from collections.abc import Callable
+
 from corsproxy.cors.policy import Decision
 from corsproxy.cors.preflight import field_names
 from corsproxy.cors.vocabulary import Kind
@@ -24,6 +26,8 @@ __all__ = ["marks_of", "outcome_of", "recent_of", "row_of"]
 
 LONGEST_DETAIL = 256
 
+Tell = Callable[[Decision], Outcome]
+
 
 def outcome_of(decision: Decision) -> Outcome:
     """Tell a decision."""
@@ -41,14 +45,14 @@ def outcome_of(decision: Decision) -> Outcome:
     )
 
 
-def marks_of(about: About, generation: int) -> Marks:
-    """Tell what a tally is about."""
+def marks_of(about: About, generation: int, tell: Tell) -> Marks:
+    """Tell what a tally is about; `tell` tells decisions, each always by the same Outcome."""
     decision, other = about.decision, about.other
     lacks_method, lacks_headers = _lacking(decision, about.request_method, about.request_headers)
     return Marks(
         generation=generation,
-        outcome=outcome_of(decision),
-        other=None if other is None else outcome_of(other.decision),
+        outcome=tell(decision),
+        other=None if other is None else tell(other.decision),
         change=None if other is None else other.change,
         origin=about.origin,
         method=about.method,
@@ -88,12 +92,12 @@ def row_of(tally: Tally, known: Row | None = None) -> Row:
     )
 
 
-def recent_of(record: Record, generation: int) -> Recent:
+def recent_of(record: Record, generation: int, tell: Tell) -> Recent:
     """Tell one refusal or fault by itself, cut to size."""
     return Recent(
         at=record.started + record.seconds,
         generation=generation,
-        outcome=None if record.decision is None else outcome_of(record.decision),
+        outcome=None if record.decision is None else tell(record.decision),
         fault=record.fault,
         detail=record.detail[:LONGEST_DETAIL],
         status=record.status,
