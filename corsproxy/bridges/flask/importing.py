@@ -17,6 +17,7 @@ from corsproxy.bridges.flask.expressions import TooMuch, said
 from corsproxy.bridges.flask.findings import Code, Finding, Findings, Place
 from corsproxy.bridges.flask.framework import Project
 from corsproxy.bridges.flask.objects import App, Option
+from corsproxy.bridges.flask.pinned import Pinned, pinned
 from corsproxy.bridges.flask.rules import Draft, draft_rules
 from corsproxy.bridges.flask.sources import NothingToRead, Sources
 from corsproxy.bridges.flask.values import Function, Located, Scope, Unknown
@@ -62,7 +63,15 @@ def import_flask(path: Path, environ: Mapping[str, str], *, upstream: str) -> Im
     app = _choose(project, findings)
     if app is None:
         raise NothingFound(path, list(findings))
-    drafts = draft_rules(app, project.blueprints, mentioned, proving.problems_with, findings)
+    version = pinned(sources)
+    drafts = draft_rules(
+        app,
+        project.blueprints,
+        mentioned=mentioned,
+        version=version,
+        judge=proving.problems_with,
+        findings=findings,
+    )
     for decoration in project.decorations:
         what = "This @cross_origin is on something whose URL was not found."
         findings.add(Code.UNREGISTERED, decoration.place, what, fix="write a rule for its path")
@@ -70,11 +79,13 @@ def import_flask(path: Path, environ: Mapping[str, str], *, upstream: str) -> Im
     _report_by_hand(trees, sources, findings)
     if not drafts:
         raise NothingFound(path, list(findings))
-    return _written(path, upstream, drafts, findings)
+    return _written(path, version, upstream, drafts, findings)
 
 
-def _written(path: Path, upstream: str, drafts: Sequence[Draft], findings: Findings) -> Imported:
-    title = f"From {path.name or path.resolve().name}, by `corsproxy import flask`, as Flask-CORS 6 decides. First `corsproxy check` it, then `run` it."
+def _written(
+    path: Path, version: Pinned, upstream: str, drafts: Sequence[Draft], findings: Findings
+) -> Imported:
+    title = f"From {path.name or path.resolve().name}, by `corsproxy import flask`, as Flask-CORS {version.version} decides. First `corsproxy check` it, then `run` it."
     told = tuple(findings)
     loaded = proving.load_text(as_yaml(title, upstream, drafts, told, ()))
     cases = list(proving.cases_for(drafts, loaded))

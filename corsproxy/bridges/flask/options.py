@@ -100,8 +100,11 @@ def report_unheard(options: Mapping[str, Option], config: Mapping[str, Option], 
             )
 
 
-def resources_of(option: Option) -> list[tuple[object, dict[str, Option]]] | None:
-    """Return the resources and their own options, in the order in which Flask-CORS tries them; None: not known."""
+def resources_of(option: Option, *, by_length: bool = False) -> list[tuple[object, dict[str, Option]]] | None:
+    """Return the resources and their own options, in the order in which Flask-CORS tries them; None: not known.
+
+    `by_length`: as it did before version 6.
+    """
     value = option.value
     if isinstance(value, dict):
         pairs: list[tuple[object, dict[str, Option]]] = []
@@ -116,7 +119,7 @@ def resources_of(option: Option) -> list[tuple[object, dict[str, Option]]] | Non
                 why = own.why if isinstance(own, Unknown) else "not a dictionary"
                 kept = {"**": Option(Unknown(why, option.place), option.place, shown)}
             pairs.append((_fixed(key), kept))
-        return sorted(pairs, key=lambda pair: _rank(pair[0]))
+        return sorted(pairs, key=lambda pair: _length(pair[0]) if by_length else _rank(pair[0]))
     if isinstance(value, (list, tuple)):
         return [(_fixed(item), {}) for item in value]
     return None if isinstance(value, Unknown) or value is None else [(_fixed(value), {})]
@@ -126,7 +129,12 @@ def _fixed(pattern: object) -> object:
     return ".*" if pattern == "*" else pattern
 
 
-def _rank(pattern: object) -> tuple[int, int, int, int]:
+def _length(pattern: object) -> tuple[int, ...]:
+    """The longest first."""
+    return (-len(str(getattr(pattern, "pattern", pattern))),)
+
+
+def _rank(pattern: object) -> tuple[int, ...]:
     """Literal paths first, then compiled expressions, then others; more slashes first, then longer."""
     text = getattr(pattern, "pattern", pattern)
     if not isinstance(text, str):

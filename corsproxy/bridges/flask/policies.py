@@ -18,7 +18,7 @@ from corsproxy.bridges.flask.values import Unknown
 from corsproxy.config.names import is_token
 from corsproxy.cors.vocabulary import FORBIDDEN_METHODS
 
-__all__ = ["Key", "Policy", "make_policy"]
+__all__ = ["Key", "Policy", "is_same", "make_policy"]
 
 _ANY_HEADER = frozenset({"*", ".*", "^.*$", ".*?", ".+", "^.+$"})
 _LONGEST_AGE = 86400
@@ -73,6 +73,20 @@ class Policy:
         for entry in other.origins.entries:
             both.add(entry)
         return replace(self, origins=both)
+
+
+def is_same(one: Policy | None, other: Policy | None) -> bool:
+    """Tell whether two policies come to the same."""
+    if one is other:
+        return True
+    if one is None or other is None:
+        return False
+    entries = [{(entry.text, entry.is_regex) for entry in policy.origins.entries} for policy in (one, other)]
+    return (
+        entries[0] == entries[1]
+        and one.grants() == other.grants()
+        and one.origins.missing == other.origins.missing
+    )
 
 
 def make_policy(

@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from corsproxy.bridges.flask.findings import Code, Findings
-from corsproxy.bridges.flask.objects import App, Applied, Blueprint, Decoration, Option
-from corsproxy.bridges.flask.options import effective, report_unheard, resources_of
+from corsproxy.bridges.flask.layers import Layers
+from corsproxy.bridges.flask.objects import App, Blueprint, Decoration
+from corsproxy.bridges.flask.options import effective, report_unheard
 from corsproxy.bridges.flask.origins import Carried, Judge
-from corsproxy.bridges.flask.paths import Resource, resource, takes
-from corsproxy.bridges.flask.policies import Policy, make_policy
+from corsproxy.bridges.flask.paths import takes
+from corsproxy.bridges.flask.pinned import Pinned
+from corsproxy.bridges.flask.policies import Policy, is_same, make_policy
 from corsproxy.bridges.flask.serving import Served, prefixes, serve
-from corsproxy.bridges.flask.values import Unknown
 from corsproxy.config.reach import shadows
 from corsproxy.cors.rule import Rule
 
@@ -55,29 +56,26 @@ def _foremost(views: Sequence[_View]) -> Policy | None:
 
 
 def draft_rules(
-    app: App, blueprints: list[Blueprint], mentioned: frozenset[str], judge: Judge, findings: Findings
+    app: App,
+    blueprints: list[Blueprint],
+    *,
+    mentioned: frozenset[str],
+    version: Pinned,
+    judge: Judge,
+    findings: Findings,
 ) -> list[Draft]:
-    """Draft all rules of an app."""
-    return _Drafter(app, blueprints, mentioned, judge, findings).draft()
+    """Draft all rules of an app; `mentioned` are the settings that the project names."""
+    served = serve(app, blueprints, findings)
+    layers = Layers(app, [each.url for each in served], mentioned, version, judge=judge, findings=findings)
+    return _Drafter(app, layers, served, findings).draft()
 
 
 class _Drafter:
-    def __init__(
-        self,
-        app: App,
-        blueprints: list[Blueprint],
-        mentioned: frozenset[str],
-        judge: Judge,
-        findings: Findings,
-    ) -> None:
+    def __init__(self, app: App, layers: Layers, served: list[Served], findings: Findings) -> None:
         self._app = app
-        self._mentioned = mentioned
-        self._judge = judge
+        self._layers = layers
+        self._served = served
         self._findings = findings
-        self._served = serve(app, blueprints, findings)
-        self._urls = [each.url for each in self._served]
-        self._resources: dict[Applied, list[tuple[Resource, Policy]]] = {}
-        self._unions: dict[tuple[Policy, ...], Policy] = {}
         self._decorated: dict[tuple[Decoration, bool], Policy] = {}
 
     def draft(self) -> list[Draft]:
@@ -89,111 +87,24 @@ class _Drafter:
         _give_names(drafts)
         return drafts
 
-    # -- CORS on apps and blueprints
-
-    def _applied(self, applied: Applied) -> list[tuple[Resource, Policy]]:
-        """Return the resources of one call with their policies, in Flask-CORS's order."""
-        if applied not in self._resources:
-            report_unheard(applied.options, applied.config, self._findings)
-            option = effective(applied.options, applied.config, self._mentioned)["resources"]
-            pairs = resources_of(option)
-            if pairs is None:
-                why = option.value.why if isinstance(option.value, Unknown) else "None"
-                what = (
-                    f"The resources are {why}: not known without running the app. The rule is for every path."
-                )
-                self._findings.add(Code.PATH, option.place, what, fix="write the paths, and the origins")
-                unknown = Option(
-                    Unknown(f"for resources that are {why}", option.place), option.place, option.said
-                )
-                pairs = [("/*", {"origins": unknown})]
-            self._resources[applied] = [self._resource(applied, pattern, own) for pattern, own in pairs]
-        return self._resources[applied]
-
-    def _resource(self, applied: Applied, pattern: object, own: dict[str, Option]) -> tuple[Resource, Policy]:
-        found = resource(pattern, self._urls)
-        option = effective(applied.options, applied.config, self._mentioned)["resources"]
-        if found.fault:
-            instead = (
-                f"Only its known routes are written: {', '.join(found.globs)}."
-                if found.globs
-                else "It is left out."
-            )
-            what = (
-                f"The resource {found.shown!r} cannot be written as a path pattern: {found.fault}. {instead}"
-            )
-            self._findings.add(Code.PATH, option.place, what, fix="add the paths to the rule")
-        elif found.is_rewritten:
-            what = f"The resource {found.shown!r} is written {', '.join(found.globs)}: the same for every route that was found."
-            why = (
-                "it is a regular expression, and takes whatever begins so."
-                if found.shown.endswith("*")
-                else ""
-            )
-            self._findings.add(Code.PATH_REWRITTEN, option.place, what, why=why)
-        own_unheard = {key: value for key, value in own.items() if key != "**"}
-        report_unheard(own_unheard, {}, self._findings)
-        policy = make_policy(
-            effective(applied.options, applied.config, self._mentioned, own),
-            applied.place,
-            applied.said,
-            conditions=applied.conditions,
-            preflights=True,
-            judge=self._judge,
-            findings=self._findings,
-        )
-        return found, policy
-
-    def _governing(self, path: str, below: Sequence[Blueprint]) -> Policy | None:
-        """Return the policy for a path outside decorated views."""
-        layers = [each for blueprint in below for each in reversed(blueprint.applied)]
-        layers += list(reversed(self._app.applied))
-        found: list[Policy] = []
-        for applied in layers:
-            policy = next((policy for one, policy in self._applied(applied) if one.test(path)), None)
-            if policy is not None:
-                found.append(policy)
-        return self._union(tuple(found)) if found else None
-
-    def _union(self, policies: tuple[Policy, ...]) -> Policy:
-        """Let what the first does not name fall through to the others, as it does where several CORS answer."""
-        if policies not in self._unions:
-            result = policies[0]
-            for other in policies[1:]:
-                have = {entry.text for entry in result.origins.entries}
-                more = [entry for entry in other.origins.entries if entry.text not in have]
-                if "*" in have or not more:
-                    continue
-                if result.grants() == other.grants() and all(entry.text != "*" for entry in more):
-                    result = result.with_origins(other)
-                    continue
-                named = ", ".join(entry.text for entry in more)
-                self._findings.add(
-                    Code.FALL_THROUGH,
-                    other.place,
-                    f"{named} of {other.said} got through where {result.said} ({result.place}) answers, too: not any more.",
-                    why="the first rule that matches decides, and the two differ in more than origins.",
-                    fix="add them to that rule, if they are to have what it grants",
-                )
-            self._unions[policies] = result
-        return self._unions[policies]
+    # -- CORS on the app
 
     def _wide(self) -> list[Draft]:
         """Return the rules of CORS on the app."""
         drafts: list[Draft] = []
         for applied in reversed(self._app.applied):
-            option = effective(applied.options, applied.config, self._mentioned)["resources"]
+            option = effective(applied.options, applied.config, self._layers.mentioned)["resources"]
             comment = (
                 f"{option.place} {option.said}".strip()
                 if option.place.file
                 else f"{applied.place} {applied.said}"
             )
-            for found, own in self._applied(applied):
+            for found, own in self._layers.resources(applied):
                 for glob in found.globs:
-                    policy = self._governing(_sample(glob), ()) or own
+                    policy = self._layers.governing(_sample(glob), ()) or own
                     shown = f"{comment.partition('=')[0]} {found.shown!r}" if option.place.file else comment
                     if (drafts and drafts[-1].policy is policy) or (
-                        drafts and _same(drafts[-1].policy, policy)
+                        drafts and is_same(drafts[-1].policy, policy)
                     ):
                         drafts[-1].paths.setdefault(glob, shown)
                     else:
@@ -218,14 +129,14 @@ class _Drafter:
                     if other != glob and any(takes([other], path) for path in samples)
                 ]
                 given = {_policy_at(wide, path) for path in samples}
-                if ahead or any(not _same(policy, one) for one in given):
+                if ahead or any(not is_same(policy, one) for one in given):
                     entries[glob] = policy, comment
                     is_settled = False
         entries = self._with_prefixes(entries, due)
         drafts: list[Draft] = []
         for glob in sorted(entries, key=_rank):
             policy, comment = entries[glob]
-            home = next((draft for draft in drafts if _same(draft.policy, policy)), None)
+            home = next((draft for draft in drafts if is_same(draft.policy, policy)), None)
             later = drafts[drafts.index(home) + 1 :] if home else []
             if home is not None and not any(
                 _overlap(glob, other) for draft in later for other in draft.paths
@@ -246,7 +157,9 @@ class _Drafter:
             policy = _foremost(views)
             comment = f"{here[0].route.place} {here[0].route.said}"
             if policy is not None and any(view.is_decorated for view in views):
-                methods = {method for view in views if _same(view.policy, policy) for method in view.methods}
+                methods = {
+                    method for view in views if is_same(view.policy, policy) for method in view.methods
+                }
                 comment = f"{policy.place} {policy.said}"
                 policy = self._in_common(glob, policy, views)
                 policy = policy.limited(
@@ -258,7 +171,7 @@ class _Drafter:
     def _in_common(self, glob: str, policy: Policy, views: Sequence["_View"]) -> Policy:
         """Leave out whom another view of the same path does not let in, where the rule could not keep them from it."""
         for view in views:
-            if _same(view.policy, policy) or not (view.policy or view.is_simple):
+            if is_same(view.policy, policy) or not (view.policy or view.is_simple):
                 continue
             is_less = view.policy is None or (policy.has_credentials and not view.policy.has_credentials)
             texts = set() if is_less or view.policy is None else {e.text for e in view.policy.origins.entries}
@@ -294,7 +207,7 @@ class _Drafter:
         for verb in route.methods:
             first = next((each for method, each in route.by_method if method == verb), None)
             policy = (
-                self._governing(served.url.samples[0], served.below)
+                self._layers.governing(served.url.samples[0], served.below)
                 if first is None
                 else self._decoration(served, first, in_class=True)
             )
@@ -309,12 +222,12 @@ class _Drafter:
             report_unheard(first.options, {}, self._findings)
             shown = ", ".join(option.said for option in first.options.values())
             self._decorated[key] = make_policy(
-                effective(first.options, self._app.config.entries, self._mentioned),
+                effective(first.options, self._app.config.entries, self._layers.mentioned),
                 first.place,
                 f"@cross_origin({shown})" if len(shown) < 60 else "@cross_origin(…)",
                 conditions=served.route.conditions,
                 preflights=preflights,
-                judge=self._judge,
+                judge=self._layers.judge,
                 findings=self._findings,
             )
         return self._decorated[key]
@@ -336,7 +249,7 @@ class _Drafter:
                 ]
                 kinds = [entries[name][0] for name in inside if name in entries]
                 is_whole = len(inside) > 1 and len(kinds) == len(inside) and glob != "/**" and "<" not in glob
-                if is_whole and all(_same(kinds[0], one) for one in kinds):
+                if is_whole and all(is_same(kinds[0], one) for one in kinds):
                     comment = f"{blueprint.applied[-1].place} {blueprint.applied[-1].said}"
                     what = f"The {len(inside)} routes of the blueprint {blueprint.name} are written {glob}."
                     self._findings.add(Code.PATH_REWRITTEN, blueprint.applied[-1].place, what)
@@ -384,19 +297,6 @@ class _Drafter:
                     why=why,
                     fix="remove allow_headers, or let the app refuse",
                 )
-
-
-def _same(one: Policy | None, other: Policy | None) -> bool:
-    if one is other:
-        return True
-    if one is None or other is None:
-        return False
-    entries = [{(entry.text, entry.is_regex) for entry in policy.origins.entries} for policy in (one, other)]
-    return (
-        entries[0] == entries[1]
-        and one.grants() == other.grants()
-        and one.origins.missing == other.origins.missing
-    )
 
 
 def _policy_at(drafts: Sequence[Draft], path: str) -> Policy | None:
