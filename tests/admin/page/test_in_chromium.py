@@ -149,7 +149,7 @@ async def test_everybody_can_read_it(site: Site, opened: Opened, name: str) -> N
     shown = await opened(site.address + QUESTION, reduced_motion="reduce")
     await shown.page.click("#pause")
     await shown.page.evaluate(OPEN_ALL)
-    for scheme, view in VIEWS:
+    for scheme, view in VIEWS if name == "busy" else VIEWS[1:]:
         await shown.page.emulate_media(color_scheme=scheme)
         await shown.page.set_viewport_size(view)
         found = await Axe().run(shown.page)

@@ -136,8 +136,17 @@ async def test_the_desk_comes_with_the_first_view_and_goes_with_the_service(prox
     assert proxy.desks() == []
     await asyncio.gather(*(proxy.page(path) for path in ("/", "/page/live", "/", "/page/live")))
     (desk,) = proxy.desks()
+    service = psutil.Process(proxy.process.popen.pid)
+    carried = {one.pid: heavy(one) for one in (service, *service.children(recursive=True))}
+    assert {pid for pid, libraries in carried.items() if libraries} == {desk.pid}
     assert await asyncio.to_thread(proxy.process.stop) == 0
     assert not desk.is_running()
+
+
+def heavy(process: psutil.Process) -> set[str]:
+    """Which compiled libraries of those that only the desk needs are mapped into a process."""
+    paths = {mapped.path for mapped in process.memory_maps()}
+    return {name for name in ("pydantic_core", "yaml", "markupsafe") for path in paths if f"/{name}/" in path}
 
 
 @pytest.mark.parametrize("proxy", [1], indirect=True)
