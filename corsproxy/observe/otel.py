@@ -34,6 +34,13 @@ _HURRIES = 0.25
 _REPEATED_AFTER = 60.0
 _MOST_COMPLAINTS = 100
 
+_PROPAGATORS = {
+    "b3": "opentelemetry-propagator-b3",
+    "b3multi": "opentelemetry-propagator-b3",
+    "jaeger": "opentelemetry-propagator-jaeger",
+    "ottrace": "opentelemetry-propagator-ot-trace",
+    "xray": "opentelemetry-propagator-aws-xray",
+}
 _SAMPLERS = ("always_on", "always_off", "traceidratio")
 _KNOWN_SAMPLERS = frozenset({*_SAMPLERS, *(f"parentbased_{name}" for name in _SAMPLERS)})
 
@@ -46,13 +53,9 @@ def open_otel(events: Events) -> Tracing:
         raise ValueError(
             "OTEL_CONFIG_FILE is not read here. Fix: unset it, and set OTEL_* variables instead."
         )
-    try:
-        # Looks up OTEL_PROPAGATORS when it is imported.
-        from opentelemetry.propagate import get_global_textmap  # noqa: PLC0415
-    except ValueError as fault:
-        raise ValueError(
-            f"OTEL_PROPAGATORS: {fault} Fix: install the package that has it, such as opentelemetry-propagator-jaeger."
-        ) from fault
+    _check_propagators()
+    from opentelemetry.propagate import get_global_textmap  # noqa: PLC0415 -- looks them up when it is imported
+
     provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)
     for exporter in exporters():
         try:
@@ -148,6 +151,19 @@ def _resource() -> Resource:
     }
     # Resource.create lets what it is given win; here the environment does.
     return Resource.create(ours).merge(OTELResourceDetector().detect())
+
+
+def _check_propagators() -> None:
+    installed = {entry.name for entry in entry_points(group="opentelemetry_propagator")}
+    for name in map(str.strip, os.environ.get("OTEL_PROPAGATORS", "").split(",")):
+        if name and name not in installed and name.lower() != "none":
+            package = _PROPAGATORS.get(name)
+            fix = (
+                f"pip install {package}"
+                if package
+                else f"write one of {', '.join(sorted(installed))}, or none"
+            )
+            raise ValueError(f'OTEL_PROPAGATORS: "{name}" is not installed. Fix: {fix}')
 
 
 def _check_sampler() -> None:

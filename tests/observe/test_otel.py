@@ -346,19 +346,34 @@ async def test_what_cannot_be_had_is_refused(
         open_otel(events)
 
 
-def test_a_propagator_that_is_not_installed_is_refused(tmp_path: Path) -> None:
-    """The API looks for it once, when it is imported."""
-    code = "from corsproxy.observe.otel import open_otel\nopen_otel(print)\n"
+PROPAGATORS = {
+    "tracecontext,jaeger": 'ValueError: OTEL_PROPAGATORS: "jaeger" is not installed. Fix: pip install opentelemetry-propagator-jaeger',
+    "trace": 'ValueError: OTEL_PROPAGATORS: "trace" is not installed. Fix: write one of b3, b3multi, baggage, tracecontext, or none',
+    " tracecontext , baggage ": "['baggage', 'traceparent', 'tracestate']",
+    "None": "[]",
+    "b3": "['b3']",
+}
+
+
+@pytest.mark.parametrize("written", PROPAGATORS)
+def test_propagators(tmp_path: Path, written: str) -> None:
+    """The API looks them up once, when it is imported."""
+    code = (
+        "from corsproxy.observe.otel import open_otel\nopen_otel(print)\n"
+        "from opentelemetry.propagate import get_global_textmap\nprint(sorted(get_global_textmap().fields))\n"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
         text=True,
         check=False,
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OTEL_PROPAGATORS": "tracecontext,jaeger"},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "OTEL_PROPAGATORS": written,
+            "OTEL_TRACES_EXPORTER": "none",
+        },
         timeout=60,
     )
-    assert done.stderr.splitlines()[-1] == (
-        "ValueError: OTEL_PROPAGATORS: Propagator jaeger not found. It is either misspelled or not installed. "
-        "Fix: install the package that has it, such as opentelemetry-propagator-jaeger."
-    )
+    assert (done.stdout + done.stderr).splitlines()[-1] == PROPAGATORS[written]

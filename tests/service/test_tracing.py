@@ -144,10 +144,7 @@ REFUSED = {
     ),
     "OTEL_PROPAGATORS": (
         "xray",
-        (
-            "OTEL_PROPAGATORS: Propagator xray not found. It is either misspelled or not installed. "
-            "Fix: install the package that has it, such as opentelemetry-propagator-jaeger."
-        ),
+        ('OTEL_PROPAGATORS: "xray" is not installed. Fix: pip install opentelemetry-propagator-aws-xray'),
     ),
     "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": (
         "many",
