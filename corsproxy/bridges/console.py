@@ -15,7 +15,7 @@ from corsproxy.cors.consoles import CAUSES, Cause
 __all__ = ["ELSEWHERE", "read_console"]
 
 _CHROME = re.compile(
-    r"Access to (?P<initiator>\S+) at '(?P<url>[^']+)'(?: \(redirected from '[^']+'\))? "
+    r"Access to (?P<initiator>\S+) at '(?P<url>[^']+)'(?: \(redirected from '(?P<first>[^']+)'\))? "
     r"from origin '(?P<origin>[^']+)' has been blocked by CORS policy: (?P<rest>.+)",
     re.DOTALL,
 )
@@ -55,6 +55,11 @@ ELSEWHERE: Mapping[Cause, str] = MappingProxyType(
         Cause.REDIRECT_CREDENTIALS: "backend_redirect: the backend, or something in front, redirects to an address with a "
         "user name in it.",
     }
+)
+_REDIRECTED = (
+    "A redirect led here from {first}, which is what the page called. If that is the proxy, its backend redirects: what is "
+    "said above is of the other address, and no rule helps where that is another server. Call the final address, or let the "
+    "backend answer 401 in place of a redirect to a login."
 )
 _NO_HTTP = (
     "No rule is the cause: the page was opened as a file, or it calls an address without http:// or https://. Open the page "
@@ -99,11 +104,14 @@ def read_console(line: str) -> tuple[Question, Cause | None]:
             or "This is not a line about CORS as Chrome's or Firefox's console prints it: paste all of it, "
             "from the word Access or Cross-Origin on."
         )
-    named = found.groupdict()
+    named = {name: text or "" for name, text in found.groupdict().items()}
     cause, value = _cause(named["rest"], is_chrome="origin" in named)
     fields = [("Origin", named["origin"])] if "origin" in named else []
     question = question_of("GET", named["url"], fields)
-    return _completed(question, cause, value, is_preflight="preflight" in named["rest"]), cause
+    question = _completed(question, cause, value, is_preflight="preflight" in named["rest"])
+    if first := named.get("first"):
+        question = replace(question, notes=(*question.notes, _REDIRECTED.format(first=first)))
+    return question, cause
 
 
 def _cause(rest: str, *, is_chrome: bool) -> tuple[Cause, str]:

@@ -58,6 +58,13 @@ def test_a_refused_handshake_has_causes_beside_the_rules() -> None:
     assert read_console(f"{line} 502")[0].notes == ()
 
 
+def test_a_redirect_before_is_said() -> None:
+    text = CHROME.format(initiator="fetch", url=URL, led=f" (redirected from '{APP}/x')", origin=APP)
+    question, cause = read_console(text + CAUSES[Cause.CREDENTIALS_MISSING].chrome)
+    assert (question.url, cause) == (URL, Cause.CREDENTIALS_MISSING)
+    assert [note.startswith(f"A redirect led here from {APP}/x,") for note in question.notes] == [True]
+
+
 def test_what_the_browser_writes_after_a_line_takes_nothing_from_it() -> None:
     text = CHROME.format(initiator="fetch", url=URL, led="", origin=APP) + CAUSES[Cause.ORIGIN_MISSING].chrome
     assert read_console(f"{text}\nGET {URL} net::ERR_FAILED 200 (OK)")[1] is Cause.ORIGIN_MISSING
