@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from tests.troubleshooting.browsing import SOCKET, Call
-from tests.troubleshooting.case import Case, case
-from tests.troubleshooting.stage import Stage, with_line
+from tests.docs.troubleshooting.browsing import SOCKET, Call
+from tests.docs.troubleshooting.case import Case, case
+from tests.docs.troubleshooting.stage import Stage, with_line
 
 __all__: list[str] = []
 

@@ -22,8 +22,8 @@ from playwright.async_api import Browser, async_playwright
 
 from tests.conftest import CHROMIUM_ARGUMENTS, NO_CHROMIUM
 from tests.processes import ROOT, Process, Processes, chromium_path, free_port
-from tests.troubleshooting import parties
-from tests.troubleshooting.browsing import Visitor
+from tests.docs.troubleshooting import parties
+from tests.docs.troubleshooting.browsing import Visitor
 
 __all__ = ["Proxy", "Said", "Stage", "opened", "with_line"]
 
@@ -38,6 +38,7 @@ RULES: dict[str, tuple[str, ...]] = {
     "method-case": ("allow_methods: [GET, PATCH]",),
     "authorization": ("allow_headers: [Content-Type]",),
     "header": ("allow_headers: [Content-Type]",),
+    "head-too-large": ("allow_headers: [X-Trace]",),
     "login-in-front": ("allow_methods: [PUT]",),
     "redirected-preflight": ("allow_methods: [PUT]",),
     "wildcard": ("allow_credentials: true",),
@@ -60,7 +61,7 @@ def configuration(names: list[str], *, upstream: int, listen: int, admin: int) -
         f"upstream: http://127.0.0.1:{upstream}",
         f'admin: {{listen: "127.0.0.1:{admin}"}}',
         "timeouts: {upstream_response: 200ms, upstream_idle_body: 200ms}",
-        "limits: {body_bytes: 1000}",
+        "limits: {body_bytes: 1000, header_bytes: 4KiB}",
         "rules:",
     ]
     for name in names:
@@ -172,7 +173,13 @@ async def prompting() -> AsyncIterator[Prompt]:
     """Start the prompt; at the end of its input it ends."""
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.troubleshooting.prompt", cwd=ROOT, stdin=pipe, stdout=pipe, limit=1 << 20
+        sys.executable,
+        "-m",
+        "tests.docs.troubleshooting.prompt",
+        cwd=ROOT,
+        stdin=pipe,
+        stdout=pipe,
+        limit=1 << 20,
     )
     try:
         yield Prompt(process)

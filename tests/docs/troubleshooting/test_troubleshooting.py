@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from tests.troubleshooting import consoles, pages, service  # noqa: F401 -- they hold the cases
-from tests.troubleshooting.case import CASES, Case
-from tests.troubleshooting.chapter import CHAPTER, COLUMNS, README_ROWS, ROWS, Row
-from tests.troubleshooting.stage import Stage, opened
+from tests.docs.troubleshooting import consoles, pages, service  # noqa: F401 -- they hold the cases
+from tests.docs.troubleshooting.case import CASES, Case
+from tests.docs.troubleshooting.chapter import CHAPTER, COLUMNS, README_ROWS, ROWS, Row
+from tests.docs.troubleshooting.stage import Stage, opened
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

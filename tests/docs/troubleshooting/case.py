@@ -7,9 +7,9 @@ from typing import Any
 from corsproxy.bridges.console import read_console
 from corsproxy.bridges.recorded import BadPaste
 from corsproxy.cors.consoles import FIREFOX
-from tests.troubleshooting.browsing import Call, Seen
-from tests.troubleshooting.chapter import Row
-from tests.troubleshooting.stage import Proxy, Said, Stage, with_line
+from tests.docs.troubleshooting.browsing import Call, Seen
+from tests.docs.troubleshooting.chapter import Row
+from tests.docs.troubleshooting.stage import Proxy, Said, Stage, with_line
 
 __all__ = ["CASES", "Case", "case"]
 

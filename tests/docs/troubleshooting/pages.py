@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from tests.troubleshooting.browsing import COOKIE, EVENTS, SOCKET, Call
-from tests.troubleshooting.case import Case, case
+from tests.docs.troubleshooting.browsing import COOKIE, EVENTS, SOCKET, Call
+from tests.docs.troubleshooting.case import Case, case
 
 __all__: list[str] = []
 
@@ -45,6 +45,11 @@ async def backend_slow(at: Case) -> None:
 @case
 async def upload_too_large(at: Case) -> None:
     await by_line(at, Call(url=at.url, method="POST", body="x" * 2000), 413)
+
+
+@case
+async def head_too_large(at: Case) -> None:
+    await by_line(at, Call(url=at.url, headers={"X-Trace": "x" * 5000}), 431)
 
 
 @case

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from tests.troubleshooting.browsing import Call
-from tests.troubleshooting.case import Case, case
+from tests.docs.troubleshooting.browsing import Call
+from tests.docs.troubleshooting.case import Case, case
 
 __all__: list[str] = []
 
