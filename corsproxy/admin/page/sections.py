@@ -21,6 +21,7 @@ __all__ = [
     "MOST_ROWS",
     "Card",
     "Linked",
+    "Suggested",
     "Suggestion",
     "Totals",
     "cards",
@@ -156,19 +157,28 @@ def _card(
     )
 
 
-def suggested(
-    ledger: Ledger, applied: Applied, is_late: Callable[[], bool]
-) -> tuple[list[Suggestion], list[Wish]]:
-    """Give what was asked often enough with its edit, and what was not; what is allowed by now is left out."""
+@dataclass(frozen=True, slots=True)
+class Suggested:
+    """What was asked often enough, with its edit; what was not; and how many edits are still to be found."""
+
+    found: list[Suggestion]
+    rare: list[Wish]
+    waiting: int
+
+
+def suggested(ledger: Ledger, applied: Applied, is_late: Callable[[], bool]) -> Suggested:
+    """Sort what rules could grant; what is allowed by now is left out."""
     found: list[Suggestion] = []
     rare: list[Wish] = []
+    waiting = 0
     cookies = {rule.name: rule.allow_credentials for rule in applied.settings.rules}
     for wish in wishes(ledger.refusals, _hosts(applied)):
         if not wish.questions:
             rare.append(wish)
-        elif len(found) < MOST_CARDS and not is_late() and not all(map(applied.is_allowed, wish.questions)):
+        elif len(found) < MOST_CARDS and not all(map(applied.is_allowed, wish.questions)):
             granted = applied.edit_for(wish.questions, is_late)
             if granted is None:
+                waiting += 1
                 continue
             found.append(
                 Suggestion(
@@ -179,7 +189,7 @@ def suggested(
                     link=link(wish.questions[0]),
                 )
             )
-    return found, rare[:MOST_ROWS]
+    return Suggested(found, rare[:MOST_ROWS], waiting)
 
 
 def recent(ledger: Ledger) -> list[Linked]:

@@ -81,7 +81,7 @@ class Writer:
 
         refused, more_refused = sections.cards(ledger, applied, is_late, report=False)
         tried, more_tried = sections.cards(ledger, applied, is_late, report=True)
-        suggestions, rare = sections.suggested(ledger, applied, is_late)
+        suggested = sections.suggested(ledger, applied, is_late)
         return {
             "status": question["status"],
             "settings": applied.settings,
@@ -93,8 +93,9 @@ class Writer:
             "more_refused": more_refused + ledger.left_out,
             "tried": tried,
             "more_tried": more_tried,
-            "suggestions": suggestions,
-            "rare": rare,
+            "suggestions": suggested.found,
+            "rare": suggested.rare,
+            "waiting": suggested.waiting,
             "recent": sections.recent(ledger),
             "differences": sections.differences(ledger),
             "idle_rules": [rule for rule in ledger.rules if not rule.matched],

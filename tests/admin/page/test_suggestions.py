@@ -7,15 +7,17 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from corsproxy.admin.desk import IDLE, PATIENCE
 from corsproxy.admin.page.applied import Applied
-from corsproxy.admin.page.sections import suggested
+from corsproxy.admin.page.sections import Suggested, suggested
 from corsproxy.admin.page.seen import Group, Ledger
-from corsproxy.admin.page.suggestions import ENOUGH, Wish, wishes
+from corsproxy.admin.page.suggestions import ENOUGH, ENOUGH_CLIENTS, ENOUGH_SECONDS, Wish, wishes
 from corsproxy.cli.check import check
 from corsproxy.config.load import load
 from corsproxy.cors.browser import judge
 from corsproxy.cors.policy import Policy
 from tests.admin.page.ledgers import NOW, QUIET, RULES, group
+from tests.processes import ROOT
 
 APP, NEW = "https://app.example.com", "https://new.example"
 
@@ -138,12 +140,11 @@ WISHES: dict[str, list[dict[str, Any]]] = {
 
 @pytest.mark.parametrize("name", WISHES)
 def test_a_suggested_edit_passes_check_and_grants_what_was_asked(file: Path, name: str) -> None:
-    found, rare = suggested(
+    all_ = suggested(
         Ledger.of({**QUIET, "refusals": WISHES[name]}), Applied(load(file, {}), {}), lambda: False
     )
-    assert len(found) == len(WISHES[name])
-    assert rare == []
-    for one in found:
+    assert (len(all_.found), all_.rare, all_.waiting) == (len(WISHES[name]), [], 0)
+    for one in all_.found:
         assert one.edit is not None, one.mending
         lines = RULES.splitlines()
         assert lines[one.edit.line - 1 : one.edit.line - 1 + len(one.edit.removed)] == [*one.edit.removed]
@@ -174,7 +175,7 @@ def test_an_edit_that_check_would_refuse_is_not_given(file: Path) -> None:
             ],
         }
     )
-    found, _ = suggested(ledger, Applied(load(file, {}), {}), lambda: False)
+    found = suggested(ledger, Applied(load(file, {}), {}), lambda: False).found
     assert [one.edit for one in found] == [None, None]
     assert [problem.code for problem in found[0].mending.refused] == ["origin_insecure"]
     assert "expected denied: origin_not_allowed, got allowed" in str(found[1].mending.refused[0])
@@ -182,4 +183,29 @@ def test_an_edit_that_check_would_refuse_is_not_given(file: Path) -> None:
 
 def test_what_is_allowed_by_now_is_not_suggested(file: Path) -> None:
     ledger = Ledger.of({**QUIET, "refusals": [group(APP, "origin_not_allowed", methods={"POST": 42})]})
-    assert suggested(ledger, Applied(load(file, {}), {}), lambda: False) == ([], [])
+    assert suggested(ledger, Applied(load(file, {}), {}), lambda: False) == Suggested([], [], 0)
+
+
+def test_what_takes_too_long_is_found_by_later_looks(file: Path) -> None:
+    ledger = Ledger.of(
+        {**QUIET, "refusals": [group(f"https://o{n}.example", "origin_not_allowed") for n in range(3)]}
+    )
+    applied = Applied(load(file, {}), {})
+    for known in range(4):
+        late = iter([False, *(True for _ in range(9))])
+        now = suggested(ledger, applied, lambda late=late: next(late))  # type: ignore[misc]
+        assert (len(now.found), now.waiting) == (min(known + 1, 3), max(2 - known, 0))
+
+
+def test_the_documentation_says_the_same() -> None:
+    said = " ".join((ROOT / "docs" / "page.md").read_text().split())
+    assert (ENOUGH, ENOUGH_CLIENTS, ENOUGH_SECONDS) == (5, 2, 60.0)
+    assert (
+        "after 5 requests in vain, from two clients or over a minute; a method or a header after 5 of its own"
+        in said
+    )
+    assert (PATIENCE, IDLE) == (15.0, 60.0)
+    assert (
+        "ends a minute after the last and with the service, and is killed if it does not answer within 15 seconds"
+        in said
+    )

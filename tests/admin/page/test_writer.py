@@ -243,6 +243,7 @@ def test_a_flood_of_refusals_is_cut_by_number_and_by_time() -> None:
     said = Text(page.write(question(ledger))).words
     assert (said.count("origin_not_allowed"), said.count("What to change")) == (30, 0)
     assert "The whole story, check by check" in said
+    assert "Edits for 400 more origins are still being worked out" in said
 
 
 def clock(step: float) -> Callable[[], float]:
