@@ -1,5 +1,6 @@
 """What the probe says a page gets, against a real Chromium that asks the same server the same."""
 
+import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from playwright.async_api import Browser, Page
 from corsproxy.bridges.probe.client import Client
 from corsproxy.bridges.probe.exchange import Asked
 from corsproxy.bridges.probe.report import Outcome, Report, conduct, inquire
+from tests.browser.drawn import Drawn, draw
 
 pytestmark = pytest.mark.browser
 
@@ -127,6 +129,7 @@ COOKIES = (
     "wrong=1; Domain=other.localhost; SameSite=None; Secure",
 )
 SAFARI = ["fine", "apart", "__Host-good", "wide"]  # drops what is Secure, for the tests have no TLS
+SEED, DRAWN = 20, 50
 ASK = """async ([url, method, headers, credentials]) => {
     try {
         const response = await fetch(url, {method, headers, credentials, cache: "no-store"});
@@ -138,8 +141,11 @@ ASK = """async ([url, method, headers, credentials]) => {
 class Stage:
     """Three servers of one table, and a page."""
 
-    def __init__(self, origins: dict[str, str], page: Page, lines: list[str]) -> None:
+    def __init__(
+        self, origins: dict[str, str], page: Page, lines: list[str], by_chance: dict[str, Drawn]
+    ) -> None:
         self.origins = origins
+        self.by_chance = by_chance
         self._page = page
         self._lines = lines
 
@@ -165,9 +171,20 @@ async def probed(asked: Asked) -> Report:
     return await conduct(inquire(asked, "marker"), Client(timeout=30).send)
 
 
+def page_of(report: Report) -> object:
+    """What fetch() gives the page: status and names, or nothing."""
+    readable = report.readable
+    return None if readable is None else [readable.status, sorted({name.lower() for name in readable.fields})]
+
+
+def is_preflight(request: web.Request) -> bool:
+    return request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
+
+
 @pytest.fixture
 async def stage(chromium: Browser) -> AsyncIterator[Stage]:
     origins: dict[str, str] = {}
+    by_chance: dict[str, Drawn] = {}
     then = {path: answer for case in CASES.values() for path, answer in case.then.items()}
 
     async def answer(request: web.Request) -> web.Response:
@@ -176,6 +193,11 @@ async def stage(chromium: Browser) -> AsyncIterator[Stage]:
         if request.path == "/cookies":
             fields = (*MINE, *TRUE, *(("Set-Cookie", each) for each in COOKIES))
             return web.Response(headers=filled(fields, {"app": request.headers.get("Origin", "")}))
+        if request.path.startswith(("/drawn/", "/next/")):
+            further = draw(random.Random(f"{SEED} {request.path}"), origins, redirects=False)
+            drawn = by_chance.setdefault(request.path, further)
+            status, fields = drawn.preflight if is_preflight(request) else drawn.answer
+            return web.Response(status=status, headers=CIMultiDict(fields))
         if request.path in then:
             redirected = CASES["redirect with preflight"].preflight
             status, fields = redirected if request.method == "OPTIONS" else then[request.path]
@@ -202,7 +224,7 @@ async def stage(chromium: Browser) -> AsyncIterator[Stage]:
         lines: list[str] = []
         page.on("console", lambda message: lines.append(message.text))
         await page.goto(f"{origins['app']}/blank")
-        yield Stage(origins, page, lines)
+        yield Stage(origins, page, lines, by_chance)
 
 
 async def test_chromium_hands_over_what_the_probe_says_and_prints_what_it_predicts(stage: Stage) -> None:
@@ -218,16 +240,32 @@ async def test_chromium_hands_over_what_the_probe_says_and_prints_what_it_predic
             sends=True,
         )
         report = await probed(asked)
-        came, line = await stage.in_chromium(asked)
-        readable = report.readable
-        page = (
-            None
-            if readable is None
-            else [readable.status, sorted(each.lower() for each in set(readable.fields))]
-        )
-        due[name] = (page, report.console.chrome if report.console else "")
-        said[name] = (came, line)
+        due[name] = (page_of(report), report.console.chrome if report.console else "")
+        said[name] = await stage.in_chromium(asked)
     assert said == due
+
+
+async def test_chromium_agrees_about_servers_at_random(stage: Stage) -> None:
+    said: dict[str, Any] = {}
+    due: dict[str, Any] = {}
+    for number in range(DRAWN):
+        path = f"/drawn/{number}"
+        drawn = stage.by_chance[path] = draw(random.Random(f"{SEED} {number}"), stage.origins)
+        asked = Asked(
+            origin=stage.origins["app"],
+            url=f"{stage.origins['api']}{path}",
+            method=drawn.method,
+            fields=drawn.headers,
+            include=drawn.include,
+            sends=True,
+        )
+        report = await probed(asked)
+        due[str(drawn)] = (page_of(report), report.console.chrome if report.console else "")
+        said[str(drawn)] = await stage.in_chromium(asked)
+    assert said == due
+    # Enough of each: what is drawn shall try something.
+    assert sum(came is not None for came, _ in said.values()) > DRAWN // 10
+    assert len({line.partition("policy: ")[2][:60] for _, line in said.values()}) > 5
 
 
 async def test_chromium_keeps_the_cookies_that_the_probe_says_it_keeps(stage: Stage) -> None:
