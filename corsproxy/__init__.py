@@ -6,7 +6,7 @@ The folders are floors, and imports go down only (tests/test_architecture.py kee
     demo     6  the sample backend and the page on another origin
     service  6  the running of it: workers, reload, drain, and the admin beside them
     admin    5  aiohttp.web on a listener of its own: health, metrics, status, and the page
-    bridges  5  into and out of other tools: what browsers record and print, read as questions
+    bridges  5  into and out of other tools: what browsers record and print, Flask-CORS in sources, live URLs
     observe  5  what becomes of the account of an exchange: log lines and counters
     proxy    4  the only code that touches proxied sockets
     config   3  YAML text in; frozen Settings, or every Problem with its place, out

@@ -15,7 +15,7 @@ from corsproxy.cors.checks import Cause, Check, Step
 
 __all__ = ["about_caches", "about_check", "about_outcome", "plain", "received_fields", "sent_fields"]
 
-_LONGEST = 300
+_LONGEST = 2000
 _SHOWN_SENT = frozenset(
     {
         "accept",
