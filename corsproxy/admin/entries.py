@@ -8,6 +8,7 @@ and never lost, and what had to be cut says so.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from corsproxy.cors.comparison import Change
 from corsproxy.cors.vocabulary import Kind
 from corsproxy.observe.escape import from_bytes
 from corsproxy.observe.ledger_rows import Marks, Outcome, Row
@@ -65,8 +66,10 @@ def same_origin(rows: Rows) -> list[Entry]:
 
 
 def differences(rows: Rows) -> list[Entry]:
-    """Write what the candidate would change."""
-    return _ordered(_difference(marks, row) for marks, row in rows.items())
+    """Write what the candidate would change: what it would refuse first."""
+    order = list(Change)
+    entries = _ordered(_difference(marks, row) for marks, row in rows.items())
+    return sorted(entries, key=lambda one: order.index(one["change"] or Change.OTHER))
 
 
 Group = list[tuple[Marks, Row]]

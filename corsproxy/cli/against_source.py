@@ -95,6 +95,10 @@ def _of_content(source: str, stream: BinaryIO, policy: Policy, host: str | None)
     if document is None and begin.lstrip(b"\xef\xbb\xbf").startswith(b"{"):
         begin += stream.read(LONGEST_DOCUMENT)  # a document over several lines
         document = _parsed(begin)
+    if document is None and len(begin) >= LONGEST_DOCUMENT:
+        raise BadSource(
+            f"{source}: it is longer than {LONGEST_DOCUMENT // 1024**2} MiB, and no log of one object a line."
+        )
     if document is not None and isinstance(document.get("log"), dict):
         return Against(source=source, replayed=replay_har(policy, begin.decode("utf-8", "replace"), host))
     if document is not None and "refusals" in document:

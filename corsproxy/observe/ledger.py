@@ -9,9 +9,10 @@ under their generation; when they stay the same, it counts as the new generation
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from itertools import chain
 
 from corsproxy.config.settings import Settings
-from corsproxy.cors.comparison import Comparison
+from corsproxy.cors.comparison import Change, Comparison
 from corsproxy.cors.policy import Decision
 from corsproxy.cors.vocabulary import Kind, Reason
 from corsproxy.observe.ledger_notes import LedgerNotes
@@ -31,7 +32,9 @@ from corsproxy.proxy.record import Record
 
 __all__ = ["Ledger", "is_same_policy"]
 
-REFUSED, SERVED, OWN, DIFFERENT = 1000, 600, 200, 400
+REFUSED, SERVED, OWN = 1000, 600, 200
+# Each change has its own, so that a change of mode, which every request shows, hides nobody who would be refused.
+DIFFERENT = {Change.NEWLY_REFUSED: 200, Change.NEWLY_ALLOWED: 100, Change.OTHER: 100}
 FORMER = 300  # of refusals, and of all else
 
 
@@ -56,8 +59,9 @@ class Ledger:
         self._tallies: dict[tuple[object, ...], Tally] = {}
         self._refused, self._served, self._own = Room(REFUSED), Room(SERVED), Room(OWN)
         self._forgotten: dict[Decision, int] = {}
-        self._different = Room(DIFFERENT)
+        self._different = {change: Room(size) for change, size in DIFFERENT.items()}
         self._outcomes: dict[Decision, Outcome] = {}
+        self._rules = {id(rule) for rule in self._settings.rules}
 
     # --- each request ----------------------------------------------------------------------------
 
@@ -82,6 +86,9 @@ class Ledger:
         if record.fault is Reason.BAD_REQUEST or record.fault is Reason.HEAD_TOO_LARGE:
             return None  # what could not be read cannot be asked again
         about = about_of(record, decision)
+        if not self._is_present(decision):
+            self._count_former(record, about)
+            return None
         tally = self._tallies.get(_asked(about))
         if tally is None:
             tally = self._tallies[_asked(about)] = Tally(about, record.started)
@@ -91,6 +98,21 @@ class Ledger:
                 lost = gone.about.decision
                 self._forgotten[lost] = self._forgotten.get(lost, 0) + gone.count
         return tally
+
+    def _is_present(self, decision: Decision) -> bool:
+        """Whether the rules in force decided: a request may end long after a reload, and not look current."""
+        rule = decision.rule
+        return rule is None or id(rule) in self._rules or rule in self._settings.rules
+
+    def _count_former(self, record: Record, about: About) -> None:
+        marks = marks_of(about, self._settings.generation - 1, self._tell)
+        known = self._former.get(marks)
+        if known is None and len(self._former) >= 4 * FORMER:
+            return
+        tally = Tally(about, record.started)
+        tally.count = 1
+        tally.look(record)
+        self._former[marks] = row_of(tally, known)
 
     def _room(self, decision: Decision) -> Room:
         if decision.is_refusal:
@@ -106,10 +128,11 @@ class Ledger:
             return
         self._differs += 1
         about = about_of(record, decision, comparison)
-        tally = self._different.get(about)
+        room = self._different[comparison.change]
+        tally = room.get(about)
         if tally is None:
             tally = Tally(about, record.started)
-            gone = self._different.admit(tally)
+            gone = room.admit(tally)
             if gone is not None:
                 self._different_forgotten += gone.count
         tally.count += 1
@@ -120,7 +143,9 @@ class Ledger:
         """Keep what is remarkable about one exchange: a refusal, a fault, CORS fields of the backend's."""
         decision = record.decision
         if record.fault is not None or (decision is not None and decision.is_refusal):
-            self._recent.appendleft(recent_of(record, self._settings.generation, self._tell))
+            is_former = decision is not None and not self._is_present(decision)
+            generation = self._settings.generation - is_former
+            self._recent.appendleft(recent_of(record, generation, self._tell))
         if decision is not None and Reason.BACKEND_CORS_CONFLICT in record.notes:
             self._notes.note_backend(record, decision)
 
@@ -189,7 +214,7 @@ class Ledger:
     def _comparing(self, generation: int) -> Comparing:
         candidate = self._settings.candidate
         rows = dict(self._former_differences)
-        for tally in self._different:
+        for tally in chain.from_iterable(self._different.values()):
             marks = marks_of(tally.about, generation, self._tell)
             rows[marks] = row_of(tally, rows.get(marks))
         return Comparing(

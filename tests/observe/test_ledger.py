@@ -259,6 +259,29 @@ class TestReload:
         assert (told.since, told.matched) == (AT, {"api": 4})
         assert {recent.generation for recent in told.recent} == {2}
 
+    def test_what_began_under_former_rules_and_ends_later_is_of_their_generation(self) -> None:
+        worker = Worker()
+        slow, quick = worker.record(Head(origin=EVIL)), worker.record(Head(path=b"/else"))
+        worker.adopt(rules=(replace(API, block=True),))
+        for one in (slow, slow, quick):
+            assert one.decision is not None
+            worker.ledger.count(one, one.decision, one.origin or b"")
+            worker.ledger.remark(one)
+        told = worker.snapshot()
+        assert totals(told) == {
+            (1, "api", Reason.ORIGIN_NOT_ALLOWED, EVIL): 2,
+            (2, "", Reason.NO_RULE_FOR_PATH, APP): 1,
+        }
+        assert [recent.generation for recent in told.recent] == [2, 1, 1]
+
+    def test_equal_rules_that_were_read_again_are_the_present_ones(self) -> None:
+        worker = Worker()
+        slow = worker.record(Head(origin=EVIL))
+        worker.adopt(rules=tuple(replace(rule) for rule in worker.settings.rules))
+        assert slow.decision is not None
+        worker.ledger.count(slow, slow.decision, EVIL)
+        assert totals(worker.snapshot()) == {(2, "api", Reason.ORIGIN_NOT_ALLOWED, EVIL): 1}
+
     def test_many_reloads_keep_what_was_counted_most(self) -> None:
         worker = Worker()
         for number in range(5):
@@ -319,11 +342,22 @@ class TestComparing:
     def test_are_bounded(self) -> None:
         worker = Worker(candidate=candidate())
         other = Comparison(decide(Head(origin=EVIL)), Change.NEWLY_REFUSED)
-        for number in range(3 * module.DIFFERENT):
+        size = module.DIFFERENT[Change.NEWLY_REFUSED]
+        for number in range(3 * size):
             worker.serve(Head(origin=b"https://a%d.example" % number), other=other)
         told = worker.snapshot().comparing
-        assert len(told.rows) == module.DIFFERENT
-        assert told.forgotten == 2 * module.DIFFERENT
+        assert len(told.rows) == size
+        assert told.forgotten == 2 * size
+
+    def test_a_change_that_every_request_shows_hides_nobody_who_would_be_refused(self) -> None:
+        worker = Worker(candidate=candidate())
+        for number in range(3 * sum(module.DIFFERENT.values())):
+            head = Head(origin=b"https://a%d.example" % number)
+            worker.serve(head, 2, other=Comparison(decide(head), Change.OTHER))
+            if number == 5:
+                worker.serve(Head(), other=Comparison(decide(Head()), Change.NEWLY_REFUSED))
+        told = worker.snapshot().comparing
+        assert [marks.origin for marks in told.rows if marks.change is Change.NEWLY_REFUSED] == [APP]
 
 
 class TestFlood:
@@ -380,7 +414,10 @@ class TestFlood:
                 worker.ledger.remark(one)
                 worker.ledger.remark_cookies(one, told.decision)
         told_all = worker.snapshot()
-        assert len(told_all.rows) + len(told_all.comparing.rows) >= module.REFUSED + module.DIFFERENT
+        assert (
+            len(told_all.rows) + len(told_all.comparing.rows)
+            >= module.REFUSED + module.DIFFERENT[Change.NEWLY_REFUSED]
+        )
         assert weight(worker.ledger) < mebibytes * 1024 * 1024
 
 
