@@ -45,6 +45,8 @@ RUN_TO_THE_END = {
     "corsproxy check corsproxy.yaml": "2",
     "corsproxy check --format json config/corsproxy.yaml": "{",
     "corsproxy schema": "$schema",
+    "corsproxy probe --help": "Usage:",
+    "corsproxy import flask --help": "Usage:",
     "corsproxy explain --origin http://localhost:3000 --method PUT --path /api/items/1 --header Authorization "
     "--credentials": "allowed: origin_allowed",
 }
@@ -76,7 +78,8 @@ def test_every_yaml_loads(text: str, tmp_path: Path) -> None:
 def test_every_command_is_tried() -> None:
     served = {c for c in COMMANDS if c.startswith(("curl ", "corsproxy run -", "corsproxy run --upstream"))}
     explained = {c for c in COMMANDS if c.startswith("corsproxy explain -c")}
-    assert set(COMMANDS) - served - explained - set(TRIED_ELSEWHERE) - set(RUN_TO_THE_END) == set()
+    asked = {c for c in COMMANDS if c.startswith(("corsproxy probe http", "corsproxy import flask ."))}
+    assert set(COMMANDS) - served - explained - asked - set(TRIED_ELSEWHERE) - set(RUN_TO_THE_END) == set()
     assert (set(TRIED_ELSEWHERE) | set(RUN_TO_THE_END)) - set(COMMANDS) == set()
 
 
@@ -116,6 +119,16 @@ def backend(running: Processes, port: int, folder: Path) -> Process:
     )
 
 
+# What `corsproxy probe` says of the tour's proxy, by how it is asked; the page can read both.
+PROBED = {"users/1 --origin https://app.example.com": "200", "--method PUT": "PUT"}
+IMPORTED = """
+from flask import Flask
+from flask_cors import CORS
+
+app = Flask(__name__)
+CORS(app, resources={r"/api/*": {"origins": ["https://app.example.com"]}}, supports_credentials=True)
+"""
+
 # What each curl line of the tour must show, in the words of a raw answer.
 SHOWN = {
     "-X OPTIONS": ["HTTP/1.1 204", "Access-Control-Allow-Methods: GET, POST, PUT, DELETE"],
@@ -126,6 +139,7 @@ SHOWN = {
     ],
     "-H 'Origin: https://evil.example'": ["HTTP/1.1 200", "Vary: Origin", "Ada"],
     "/status": ['"version"'],
+    "/decisions": ['"refusals"', "https://evil.example", "origin_not_allowed"],
     "/metrics": ["corsproxy_decisions_total{"],
 }
 
@@ -151,6 +165,24 @@ def test_the_tour(running: Processes, tmp_path: Path) -> None:
     assert "access-control" not in shown["-H 'Origin: https://evil.example'"].lower()
     refusal = proxy.wait_for_text("origin_not_allowed")
     assert "corsproxy.yaml:3" in refusal
+    probes = [c for c in COMMANDS if c.startswith("corsproxy probe http")]
+    assert len(probes) == len(PROBED)
+    for command in probes:
+        argv = [sys.executable, "-m", *shlex.split(served_at(command, ports))]
+        done = subprocess.run(argv, capture_output=True, text=True, cwd=tmp_path, check=False, timeout=60)
+        said = next(PROBED[words] for words in reversed(PROBED) if words in command)
+        assert (done.returncode, said in done.stdout) == (0, True), done.stdout + done.stderr
+
+
+def test_the_import(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(IMPORTED)
+    command = next(c for c in COMMANDS if c.startswith("corsproxy import flask ."))
+    argv = [sys.executable, "-m", *shlex.split(command)]
+    done = subprocess.run(argv, capture_output=True, text=True, cwd=tmp_path, check=False, timeout=60)
+    assert done.returncode in {0, 1}, done.stderr
+    (rule,) = load(tmp_path / "corsproxy.yaml", {}).rules
+    assert (rule.origins.exact, rule.allow_credentials) == (("https://app.example.com",), True)
+    assert "app.py:6" in (tmp_path / "corsproxy.yaml").read_text()
 
 
 async def test_the_first_try_without_a_file(running: Processes, tmp_path: Path) -> None:
