@@ -7,6 +7,7 @@ import pytest
 
 from corsproxy.config.settings import Endpoint, Settings, Source, Upstream
 from corsproxy.observe.counters import Snapshot
+from corsproxy.observe.ledger_rows import LedgerSnapshot
 from corsproxy.service.control import (
     Abort,
     Adopt,
@@ -22,6 +23,7 @@ from corsproxy.service.control import (
     FromWorker,
     Leaving,
     Ready,
+    Tell,
 )
 
 SETTINGS = Settings(
@@ -50,6 +52,7 @@ async def test_what_a_supervisor_says_arrives_whole_and_in_order(pair: tuple[Sup
         Begin(SETTINGS, ((Endpoint("0.0.0.0", 8080), 7), (Endpoint(path="/run/s"), 8))),
         Adopt(1, SETTINGS),
         Count(2),
+        Tell(3),
         Drain(),
         Abort(),
     ]
@@ -66,8 +69,9 @@ async def test_what_a_worker_says_arrives_whole_and_in_order(pair: tuple[Supervi
         Adopted(1),
         Adopted(1, "no"),
         Counted(2, Snapshot(responses={200: 7}, pids=(11,))),
+        Told(3, LedgerSnapshot(generation=1, matched={"api": 2})),
         Leaving(),
-        Farewell(Snapshot(connections=3)),
+        Farewell(Snapshot(connections=3), LedgerSnapshot(generation=2)),
     ]
     for message in said:
         worker.send(message)
