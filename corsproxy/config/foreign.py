@@ -82,6 +82,8 @@ _ALWAYS = "remove it: CORS fields are sent on every status, errors too"
 _REPORT = "write mode: report in a rule"
 _COOKIES = "write cookies: {same_site: none, secure: true} in a rule"
 
+_TRACING = "write tracing: otel; where spans go and how many there are is set by OTEL_* environment variables"
+
 _TABLE: tuple[tuple[str, str, str], ...] = (
     # key here, tool, its names
     (_ORIGINS, "Flask-CORS", "origins CORS_ORIGINS"),
@@ -140,6 +142,8 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
     ("write silence: [...] at the top level", "linters", "ignore suppress noqa"),
     (_REPORT, "Envoy", "shadow_enabled"),
     (_REPORT, "other tools", "report_only dry_run"),
+    (_TRACING, "nginx", "otel_trace otel_exporter"),
+    (_TRACING, "other tools", "otel opentelemetry otlp jaeger zipkin"),
     (_COOKIES, "Flask", "SESSION_COOKIE_SAMESITE"),
     (_COOKIES, "other tools", "cookie_same_site"),
     ("write response_headers: {set: {...}} in a rule", "nginx", "add_header"),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from corsproxy.config.load import load
+from corsproxy.config.problem import Code, ConfigError
 from tests.processes import ROOT
 
 SMALLEST = "upstream: http://127.0.0.1:5000\nrules:\n  - path: /**\n    allow_origins: []\n"
@@ -34,6 +35,14 @@ def write(tmp_path: Path, text: str) -> Path:
 )
 def test_what_is_written(tmp_path: Path, line: str, expected: str) -> None:
     assert load(write(tmp_path, line + SMALLEST), {}).tracing == expected
+
+
+@pytest.mark.parametrize("key", ["otel_trace", "OpenTelemetry", "jaeger", "otlp"])
+def test_what_others_call_it(tmp_path: Path, key: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(write(tmp_path, f"{key}: collector\n{SMALLEST}"), {})
+    (problem,) = caught.value.problems
+    assert (problem.code, "write tracing: otel; where spans go" in problem.fix) == (Code.UNKNOWN_KEY, True)
 
 
 # The package that is missing, what is said of it, and by which command that needs the file.
