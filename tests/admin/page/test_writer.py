@@ -246,6 +246,17 @@ def test_a_flood_of_refusals_is_cut_by_number_and_by_time() -> None:
     assert "Edits for 400 more origins are still being worked out" in said
 
 
+def test_what_is_too_long_is_cut_and_says_so() -> None:
+    problem = {"file": "c.yaml", "line": 3, "column": 5, "path": "", "what": "Wrong.", "why": "", "fix": ""}
+    last = {"at": "", "result": "refused", "problems": [problem] * 25, "waits_for_restart": []}
+    config = {**STATUS["config"], "last_reload": last, "warnings": ["dangerously"] * 27}
+    rules = [{"name": f"r{n}", "place": "c.yaml:1", "mode": "enforce", "matched": 1} for n in range(203)]
+    said = live({**ledgers.QUIET, "rules": rules}, status={**STATUS, "config": config})
+    assert (said.count("Wrong."), said.count("dangerously"), said.count("c.yaml:1")) == (20, 20, 200)
+    for words in ("And 5 more: corsproxy check", "And 7 more warnings", "And 3 more: see /decisions"):
+        assert words in said, words
+
+
 def clock(step: float) -> Callable[[], float]:
     ticks = itertools.count(0.0, step)
     return lambda: next(ticks)
