@@ -24,6 +24,7 @@ from corsproxy.service.control import (
     Leaving,
     Ready,
     Tell,
+    Told,
 )
 
 SETTINGS = Settings(
