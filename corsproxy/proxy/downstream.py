@@ -22,6 +22,7 @@ from corsproxy.proxy.faults import Fault, fault, fault_of_message
 from corsproxy.proxy.forwarded import Client
 from corsproxy.proxy.laggards import untaken
 from corsproxy.proxy.reset import reset
+from corsproxy.proxy.upstream import BULK, BULK_READS
 
 if TYPE_CHECKING:
     from corsproxy.proxy.engine import Engine
@@ -68,6 +69,7 @@ class ClientConnection(asyncio.Protocol):
         self._held_by_upstream = False
         self._held_by_buffer = False
         self._held_by_turn = False
+        self._large_reads = 0
 
     @property
     def is_leaving(self) -> bool:
@@ -105,8 +107,11 @@ class ClientConnection(asyncio.Protocol):
             self._linger(data)
             return
         if self._left:
+            size = len(data)
             data = self._take_body(data)
             if not data:
+                if size >= BULK:
+                    self._note_large_read()
                 return
             if self._left:
                 self._buffer = data
@@ -306,13 +311,20 @@ class ClientConnection(asyncio.Protocol):
         self._hold()
         asyncio.get_running_loop().call_soon(self._take_turn)
 
+    def _note_large_read(self) -> None:
+        self._large_reads += 1
+        if self._large_reads >= BULK_READS and self._left and not self._is_ending:
+            self._large_reads = 0
+            self._yield_turn()
+
     def _take_turn(self) -> None:
         self._held_by_turn = False
         if self._is_ending or self.transport.is_closing():
             return
         self._hold()
-        data, self._buffer = self._buffer, b""
-        self.data_received(data)
+        if self._buffer:
+            data, self._buffer = self._buffer, b""
+            self.data_received(data)
 
     def _hold(self) -> None:
         if self.transport.is_closing():

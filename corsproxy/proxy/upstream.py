@@ -22,9 +22,12 @@ if TYPE_CHECKING:
     from corsproxy.proxy.exchange import Exchange
     from corsproxy.proxy.tunnel import Tunnel
 
-__all__ = ["UpstreamConnection"]
+__all__ = ["BULK", "BULK_READS", "UpstreamConnection"]
 
 _HEAD_LIMIT = 128 * 1024
+# So many reads of so many bytes of a body, and others have their turn; small ones cost too little to count.
+BULK = 64 * 1024
+BULK_READS = 4
 _INTERIM_LIMIT = 32  # 1xx responses to one request
 
 
@@ -43,6 +46,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._left = 0  # of a counted body; CHUNKED; UNTIL_CLOSE
         self._in_body = False
         self._chunks: ChunkedReader | None = None
+        self._large_reads = 0
         self._keep = True
         self._interim = 0
         self._kernel: select.poll | None = None  # asked before what cannot be sent twice
@@ -113,6 +117,8 @@ class UpstreamConnection(asyncio.Protocol):
                 exchange.relay(self._take_body(data, exchange))
                 if not self._in_body:
                     self._over(exchange)
+                elif len(data) >= BULK and not self._held:
+                    self._yield_turn()
             else:
                 self.has_spoken = True
                 self._take_head(data, exchange)
@@ -245,8 +251,16 @@ class UpstreamConnection(asyncio.Protocol):
             asyncio.get_running_loop().call_soon(self._take_turn)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
+    def _yield_turn(self) -> None:
+        """Read no more in this turn of the loop, after a few large reads: libuv would go on for 8 MiB."""
+        self._large_reads += 1
+        if self._large_reads == BULK_READS:
+            self._large_reads = 0
+            self.transport.pause_reading()
+            asyncio.get_running_loop().call_soon(self._take_turn)
+
     def _take_turn(self) -> None:
-        """Go on with the chunks that were left over."""
+        """Read on, and go on with the chunks that were left over."""
         exchange = self.exchange
         if exchange is None or self.transport.is_closing():
             return

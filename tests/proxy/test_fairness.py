@@ -199,6 +199,53 @@ async def test_one_byte_chunks_of_a_backend_that_closes_behind_them(stage: Stage
         assert (response.is_whole, len(response.body)) == (is_whole, 100_000)
 
 
+BULK = 2 * 4 * 256 * 1024  # bytes of a body: some reads of the loop's size
+LARGE = bytes(30_000_000)
+
+
+async def test_a_large_answer(stage: Stage) -> None:
+    client = await stage.connect()
+    peer = await stage.ask(client, GET)
+    await peer.request()
+    (serving,) = stage.engine.clients
+    exchange = serving.exchange
+    assert exchange is not None
+    with turns(lambda: exchange.response_bytes) as grown:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(
+                peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(LARGE) + LARGE)
+            )
+            response = await client.response()
+    assert (response.is_whole, len(response.body)) == (True, len(LARGE))
+    assert max(grown) <= BULK
+    await client.send(GET)
+    await peer.request()
+    await peer.send(OK)
+    assert (await client.response()).body == b"ok"
+
+
+async def test_a_large_upload(stage: Stage) -> None:
+    client = await stage.connect()
+    head = b"PUT / HTTP/1.1\r\n" + HOST + b"Content-Length: %d\r\n\r\n" % len(LARGE)
+    peer = await stage.ask(client, head)
+    await peer.head()
+    (serving,) = stage.engine.clients
+    exchange = serving.exchange
+    assert exchange is not None
+    with turns(lambda: exchange.request_bytes) as grown:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(client.send(LARGE + GET))
+            left = len(LARGE)
+            while left:
+                left -= len(await peer.take(min(left, 1 << 20)))
+    assert max(grown) <= BULK
+    await peer.send(OK)
+    assert (await client.response()).body == b"ok"
+    await peer.request()
+    await peer.send(OK)
+    assert (await client.response()).body == b"ok"
+
+
 async def test_heads_that_time_out_together_are_answered_in_several_turns(staged: Staged) -> None:
     stage = await staged(timeouts=Timeouts(client_header=0.3))
     clients = [await stage.connect() for _ in range(600)]
