@@ -32,7 +32,7 @@ EVENTS = """([url]) => new Promise((resolve) => {
 
 # Get a cookie, then see whether it comes back.
 COOKIE = """async ([url, options]) => {
-    await fetch(`${url}/sets-cookie`, {credentials: "include"});
+    await fetch(`${url}/sets-cookie`, {credentials: "include", mode: "no-cors"});
     const response = await fetch(url, options);
     return {status: response.status, body: await response.text()};
 }"""

@@ -23,12 +23,17 @@ _SHOWN = re.compile(
 
 
 class Case:
-    """A row on the stage. `blanks` are what its blanks stand for, as far as they are known."""
+    """A row on the stage. `blanks` are what its blanks stand for, as far as they are known.
+
+    `taken` are its lines that came into a file.
+    """
 
     def __init__(self, row: Row, stage: Stage) -> None:
         self.row = row
         self.stage = stage
         self.blanks: dict[str, str] = {}
+        self.has_asked = False
+        self.taken: set[str] = set()
         self._log = stage.proxy
         self._mark = len(stage.proxy.process.text())
 
@@ -99,6 +104,7 @@ class Case:
         assert [claim for claim in self.row.claims if claim not in heard] == [], heard
         for words in self.row.logged:
             await self._log.logged(words, self._mark)
+        self.has_asked = True
         return said
 
     async def takes_edit(self, explained: Said) -> None:
@@ -107,6 +113,7 @@ class Case:
         assert shown, explained.text
         added = shown["added"].rstrip("\n").split("\n")
         assert {self.stage.here(line) for line in self.row.lines} <= {line.strip() for line in added}, added
+        self.taken |= set(self.row.lines)
         lines = self.stage.proxy.text.split("\n")
         at = int(shown["line"]) - (shown["count"] is not None)
         lines[at : at + (shown["count"] is not None)] = added
@@ -115,6 +122,7 @@ class Case:
     def with_own_line(self, text: str, *, in_rule: bool = False) -> str:
         """Put the row's own line into a file's text."""
         [line] = self.row.lines
+        self.taken.add(line)
         return with_line(text, self.stage.here(line), self.row.name if in_rule else "")
 
     async def takes_line(self, *, in_rule: bool = False) -> None:

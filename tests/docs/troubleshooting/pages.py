@@ -4,8 +4,12 @@ from dataclasses import replace
 
 from tests.docs.troubleshooting.browsing import COOKIE, EVENTS, SOCKET, Call
 from tests.docs.troubleshooting.case import Case, case
+from tests.docs.troubleshooting.stage import with_line
 
 __all__: list[str] = []
+
+
+IMPATIENT = "timeouts: {upstream_response: 200ms, upstream_idle_body: 200ms}"
 
 
 async def by_line(at: Case, call: Call, status: int) -> None:
@@ -39,7 +43,10 @@ async def backend_down(at: Case) -> None:
 
 @case
 async def backend_slow(at: Case) -> None:
+    before = at.stage.proxy.text
+    await at.stage.proxy.take(with_line(before, IMPATIENT))
     await by_line(at, Call(url=f"{at.url}/slow"), 504)
+    await at.stage.proxy.take(before)
 
 
 @case
@@ -142,6 +149,7 @@ async def cookie_not_sent(at: Case) -> None:
     assert (await at.works(call)).body == "no cookie"
     at.calls(call)
     await at.asks(stdin=copied(at, call))
+    await at.takes_line(in_rule=True)
     assert (await at.works(replace(call, credentials="include"))).body == "session=1"
 
 
@@ -161,6 +169,7 @@ async def websocket(at: Case) -> None:
 @case
 async def eventsource(at: Case) -> None:
     before = at.stage.proxy.text
+    await at.stage.proxy.take(with_line(before, IMPATIENT))
     call = Call(url=f"{at.url}/events", way=EVENTS)
     assert (await at.works(call)).body == "first,reconnects"
     await at.asks()

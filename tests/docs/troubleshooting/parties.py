@@ -20,7 +20,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 __all__ = ["backend", "flask_with_cors", "in_front", "pages", "serving", "tls_in_front", "tls_server"]
 
 BLANK = "<!doctype html><title>blank</title><link rel=icon href='data:,'>"
-PAUSE = 0.6  # seconds that a slow backend takes; the proxy's patience is a third of it
+PAUSE = 1.5  # seconds that a slow backend takes, far more than the impatient proxy waits
 
 
 # -- the backend

@@ -23,7 +23,7 @@ async def does_not_start(at: Case) -> None:
     folder = folder_with(at.stage, at.row.name, bad)
     assert at.row.seen == [str((await at.stage.run("corsproxy run", cwd=folder)).status)]
     await at.asks(cwd=folder)
-    mended = bad.replace("supports_credentials: true", at.row.lines[0])
+    mended = at.with_own_line(text, in_rule=True)
     at.stage.another("mended", mended).process.stop()
 
 

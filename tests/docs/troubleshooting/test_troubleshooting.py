@@ -13,10 +13,8 @@ from tests.docs.troubleshooting.stage import Stage, opened
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
-    folder = tmp_path_factory.mktemp("troubleshooting")
-    async with opened(folder, [row.name for row in ROWS]) as opened_stage:
+    async with opened(tmp_path_factory.mktemp("troubleshooting"), [row.name for row in ROWS]) as opened_stage:
         yield opened_stage
-    (folder / "transcript.txt").write_text("\n".join(opened_stage.transcript))
 
 
 def test_every_row_has_a_test() -> None:
@@ -29,6 +27,12 @@ def test_every_table_is_read() -> None:
     assert len(lines) == len(ROWS) + 2 * lines.count(COLUMNS)
 
 
+def test_every_row_says_what_to_ask() -> None:
+    assert [row for row in ROWS if not (row.commands or row.logged)] == []
+    assert [row for row in ROWS if row.commands and not row.claims] == []
+    assert len({row.name for row in ROWS}) == len(ROWS)
+
+
 def test_the_readme_repeats_rows_word_by_word() -> None:
     cells = [row.cells for row in ROWS]
     assert len(README_ROWS) == 8
@@ -39,4 +43,7 @@ def test_the_readme_repeats_rows_word_by_word() -> None:
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
 async def test_row(row: Row, stage: Stage) -> None:
-    await CASES[row.name](Case(row, stage))
+    at = Case(row, stage)
+    await CASES[row.name](at)
+    assert at.has_asked
+    assert at.taken == set(row.lines)
