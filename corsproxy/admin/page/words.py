@@ -4,6 +4,7 @@ Laws: one title for each reason, beside its code, never instead of it; a time is
 in full in the markup; whatever is counted has its noun.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -71,15 +72,16 @@ _COOKIES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         CookieFault.SAME_SITE_NOT_NONE: (
             "It is not SameSite=None, so browsers keep it from other sites.",
-            "cookies: {same_site: none, secure: true}",
+            "same_site: none, secure: true",
         ),
         CookieFault.NOT_SECURE: (
             "It is SameSite=None without Secure, which browsers do not believe.",
-            "cookies: {secure: true}",
+            "secure: true",
         ),
     }
 )
 
+_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{5,}")
 _UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 
@@ -103,9 +105,13 @@ def cookie_why(code: str) -> str:
     return _COOKIES.get(code, (code.replace("_", " "), ""))[0]
 
 
-def cookie_fix(code: str) -> str:
-    """Give the key of a rule that mends it; "" where none does."""
-    return _COOKIES.get(code, ("", ""))[1]
+def cookie_fix(code: str, name: str) -> str:
+    """Give the key of a rule that mends the cookie of this name; "" where none does."""
+    if not (keys := _COOKIES.get(code, ("", ""))[1]):
+        return ""
+    # A name that YAML could read otherwise is left out: then the key is for every cookie.
+    names = f", names: [{name}]" if _PLAIN_NAME.fullmatch(name) else ""
+    return f"cookies: {{{keys}{names}}}"
 
 
 def number(value: int) -> str:

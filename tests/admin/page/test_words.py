@@ -1,5 +1,7 @@
 """How numbers, times and reasons are said."""
 
+from pathlib import Path
+
 import pytest
 
 from corsproxy.admin.page.words import (
@@ -16,10 +18,11 @@ from corsproxy.admin.page.words import (
     span,
     title,
 )
+from corsproxy.config.load import load
 from corsproxy.cors.comparison import Change
-from corsproxy.cors.cookies import CookieFault
+from corsproxy.cors.cookies import CookieFault, CookieRewrite, cookie_fault
 from corsproxy.cors.vocabulary import Reason
-from tests.admin.page.ledgers import NOW
+from tests.admin.page.ledgers import NOW, RULES
 
 
 def test_every_reason_has_a_title() -> None:
@@ -27,11 +30,27 @@ def test_every_reason_has_a_title() -> None:
     assert title("a_reason_of_tomorrow") == "a reason of tomorrow"
 
 
-def test_every_cookie_fault_has_its_words_and_its_key() -> None:
-    for fault in CookieFault:
-        assert cookie_why(fault).endswith(".")
-        assert cookie_fix(fault).startswith("cookies: {")
-    assert (cookie_why("too_large"), cookie_fix("too_large")) == ("too large", "")
+@pytest.mark.parametrize("name", ["session", "__Host-id", "null", "1e3", "a: b", "]", ""])
+@pytest.mark.parametrize("fault", CookieFault)
+def test_every_cookie_fault_has_its_words_and_a_key_that_mends_it(
+    fault: CookieFault, name: str, tmp_path: Path
+) -> None:
+    assert cookie_why(fault).endswith(".")
+    file = tmp_path / "c.yaml"
+    file.write_text(RULES.replace("  - name: api\n", f"  - name: api\n    {cookie_fix(fault, name)}\n"))
+    cookies = load(file, {}).rules[0].cookies
+    assert cookies is not None
+    assert cookies.names == (("session",) if name == "session" else ())
+    dropped = {
+        CookieFault.NOT_SECURE: b"session=1; SameSite=None",
+        CookieFault.SAME_SITE_NOT_NONE: b"session=1; Path=/",
+    }[fault]
+    assert cookie_fault(dropped) is fault
+    assert cookie_fault(CookieRewrite(cookies).rewrite(dropped)) is None
+
+
+def test_a_cookie_fault_of_tomorrow() -> None:
+    assert (cookie_why("too_large"), cookie_fix("too_large", "a")) == ("too large", "")
 
 
 def test_every_change_has_its_words() -> None:

@@ -87,7 +87,7 @@ def test_every_section_of_a_busy_day() -> None:
         "Its file also differs in timeouts, by which no request can be compared.",
         "access-control-allow-origin, access-control-allow-credentials",
         "It is not SameSite=None, so browsers keep it from other sites.",
-        "cookies: {same_site: none, secure: true}",
+        "cookies: {same_site: none, secure: true, names: [session]}",
         "1 rule never decided anything",
         "assets",
         "Who is let in: 2",
