@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from corsproxy.bridges.flask.document import printable
 from corsproxy.bridges.flask.findings import Finding
 from corsproxy.bridges.flask.importing import Imported, NothingFound, NothingToRead, import_flask
 from corsproxy.cli.problems import as_text, counted, wants_colour
@@ -84,7 +85,7 @@ def flask(*, path: Path, output: Path | None, force: bool, upstream: str, wants_
 def _tell(findings: tuple[Finding, ...]) -> None:
     colour = wants_colour(sys.stderr)
     for finding in findings:
-        head, *lines = str(finding).splitlines()
+        head, *lines = map(printable, str(finding).splitlines())
         kind = "" if finding.is_loss else "  (note)"
         shown = [click.style(head, bold=True) + kind if colour else head + kind]
         for number, line in enumerate(lines):

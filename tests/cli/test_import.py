@@ -148,6 +148,22 @@ def test_what_a_source_says_cannot_steer_the_terminal(app: Path) -> None:
     assert not {"\x1b", "\x07"} & {*done.stdout, *done.stderr}
 
 
+def test_the_name_of_a_file_cannot_either(tmp_path: Path) -> None:
+    (tmp_path / "\x1b[31m.py").write_text(LOSSY)
+    done = invoke(tmp_path)
+    assert done.exit_code == 1
+    assert "\x1b" not in done.stdout + done.stderr
+
+
+def test_what_looks_like_a_reference_to_the_environment_is_text(app: Path) -> None:
+    app.write_text(
+        WHOLE + "from flask_cors import cross_origin\n@app.get('/${HOME}/x')\n@cross_origin()\ndef x(): ...\n"
+    )
+    done = invoke(app)
+    assert done.exit_code == 0
+    assert "path: '/$${HOME}/x'" in done.stdout
+
+
 def test_other_tools_are_not_there() -> None:
     done = CliRunner().invoke(corsproxy, ["import", "django", "."], prog_name="corsproxy")
     assert (done.exit_code, "No such command 'django'" in done.stderr) == (2, True)

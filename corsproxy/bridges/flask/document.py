@@ -12,7 +12,7 @@ from corsproxy.bridges.flask.origins import Entry
 from corsproxy.bridges.flask.policies import Policy
 from corsproxy.bridges.flask.rules import Draft
 
-__all__ = ["PolicyCase", "as_yaml", "flow", "quoted"]
+__all__ = ["PolicyCase", "as_yaml", "flow", "printable", "quoted", "single_quoted"]
 
 _PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./:*@-]*[A-Za-z0-9_/*-]|[A-Za-z/]")
 _WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
@@ -25,7 +25,12 @@ def quoted(text: str) -> str:
     """Write a text as a YAML scalar."""
     if _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
         return text
-    return "'" + text.replace("'", "''") + "'"
+    return single_quoted(text)
+
+
+def single_quoted(text: str) -> str:
+    """Write a text in quotes, so that nothing in it is read as a reference to the environment."""
+    return "'" + text.replace("'", "''").replace("${", "$${") + "'"
 
 
 def flow(values: Iterable[object]) -> str:
@@ -58,18 +63,19 @@ def _report(findings: Sequence[Finding]) -> list[str]:
         told = [finding for finding in findings if finding.is_loss is is_loss]
         if told:
             lines += ["#", f"# {head}"]
-            lines += [f"#   {_clean(line)}" for finding in told for line in str(finding).splitlines()]
+            lines += [f"#   {printable(line)}" for finding in told for line in str(finding).splitlines()]
     return lines
 
 
-def _clean(text: str) -> str:
+def printable(text: str) -> str:
+    """Replace what could steer a terminal, or end a comment."""
     return "".join(
         character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
     )
 
 
 def _line(text: str, comment: str) -> str:
-    return f"{text}  # {_clean(' '.join(comment.split()))}" if comment else text
+    return f"{text}  # {printable(' '.join(comment.split()))}" if comment else text
 
 
 def _rule(draft: Draft) -> list[str]:
@@ -86,7 +92,7 @@ def _rule(draft: Draft) -> list[str]:
 
 
 def _origins(policy: Policy) -> Iterator[str]:
-    missing = [f"      # FILL IN: {_clean(text)}" for text in policy.origins.missing]
+    missing = [f"      # FILL IN: {printable(text)}" for text in policy.origins.missing]
     if not policy.origins.entries:
         yield _line(
             "    allow_origins: []",
@@ -103,8 +109,7 @@ def _origins(policy: Policy) -> Iterator[str]:
 
 
 def _entry(entry: Entry) -> str:
-    text = "'" + entry.text.replace("'", "''") + "'"
-    return f"regex: {text}" if entry.is_regex else quoted(entry.text)
+    return f"regex: {single_quoted(entry.text)}" if entry.is_regex else quoted(entry.text)
 
 
 def _keys(policy: Policy) -> Iterator[str]:

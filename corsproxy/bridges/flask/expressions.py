@@ -168,6 +168,8 @@ class Expressions:
         found = self.attribute_of(value, node.attr, node, scope)
         if found is not None:
             return found
+        if isinstance(value, Unset):
+            return value  # whatever is made of it: that it is not set is why it is not known
         if isinstance(value, Unknown):
             return Unknown(f"`{said(node)}`", place_of(value, self.place(node, scope)), ())
         if isinstance(value, External):
@@ -198,8 +200,9 @@ class Expressions:
             return [*left, right]
         if isinstance(kind, ast.Add) and isinstance(right, (list, tuple)) and isinstance(left, Unknown):
             return [left, *right]
-        if isinstance(left, Unknown) or isinstance(right, Unknown):
-            return self.unknown(node, scope)
+        unset = next((side for side in (left, right) if isinstance(side, Unset)), None)
+        if unset is not None or isinstance(left, Unknown) or isinstance(right, Unknown):
+            return unset or self.unknown(node, scope)
         if isinstance(kind, ast.Mult) and _is_huge(left, right):
             raise TooMuch
         if isinstance(kind, ast.BitOr) and isinstance(left, list) and isinstance(right, list):
@@ -296,6 +299,8 @@ class Expressions:
         found = self.item_of(value, key, node, scope)
         if found is not None:
             return found
+        if isinstance(value, Unset):
+            return value
         if isinstance(value, (Unknown, External)) or isinstance(key, Unknown):
             choices = value.values() if isinstance(value, dict) else ()
             maybe = tuple(_shown(choice) for choice in choices if is_known(choice))
@@ -355,9 +360,10 @@ class Expressions:
             yield scope, None
             return
         first, *rest = generators
-        items = self.iterated(self.evaluate(first.iter, scope))
+        value = self.evaluate(first.iter, scope)
+        items = self.iterated(value)
         if items is None:
-            yield scope, self.unknown(first.iter, scope)
+            yield scope, value if isinstance(value, Unknown) else self.unknown(first.iter, scope)
             return
         for item in items:
             self.spend()

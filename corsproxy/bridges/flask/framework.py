@@ -108,6 +108,8 @@ class Project(Routing):
             return self._instance(called, call)
         if isinstance(called, (Decoration, Mark)) and call.args:
             return self.decorate(called, call.args[0], call.node, call.scope)
+        if isinstance(called, Unset):
+            return called
         if isinstance(called, Bound):
             return self._bound(called.receiver, called.name, call)
         return self.unknown(call.node, call.scope, f"the call `{said(call.node)}`")
@@ -137,6 +139,9 @@ class Project(Routing):
             )
         if name in {"dotenv.load_dotenv", "dotenv.dotenv_values"}:
             return self._dotenv(name, call.args, call.keywords, call.scope)
+        unset = next((value for value in call.args if isinstance(value, Unset)), None)
+        if unset is not None and name.startswith("builtins."):
+            return unset
         found = self._higher(name, call)
         if found is None:
             found = call_function(name, call.args, call.keywords, place)

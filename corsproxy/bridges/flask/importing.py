@@ -21,6 +21,8 @@ from corsproxy.bridges.flask.pinned import Pinned, pinned
 from corsproxy.bridges.flask.rules import Draft, draft_rules
 from corsproxy.bridges.flask.sources import NothingToRead, Sources
 from corsproxy.bridges.flask.values import Function, Located, Scope, Unknown
+from corsproxy.config.load import Loaded
+from corsproxy.config.problem import ConfigError, Problem
 
 __all__ = ["Imported", "NothingFound", "NothingToRead", "import_flask"]
 
@@ -85,13 +87,36 @@ def import_flask(path: Path, environ: Mapping[str, str], *, upstream: str) -> Im
 def _written(
     path: Path, version: Pinned, upstream: str, drafts: Sequence[Draft], findings: Findings
 ) -> Imported:
-    title = f"From {path.name or path.resolve().name}, by `corsproxy import flask`, as Flask-CORS {version.version} decides. First `corsproxy check` it, then `run` it."
+    name = path.name or path.resolve().name
+    title = f"From {name}, by `corsproxy import flask`, as Flask-CORS {version.version} decides. First `corsproxy check` it, then `run` it."
+    left, loaded = _refined(title, upstream, list(drafts), findings)
     told = tuple(findings)
-    loaded = proving.load_text(as_yaml(title, upstream, drafts, told, ()))
-    cases = list(proving.cases_for(drafts, loaded))
-    text = as_yaml(title, upstream, drafts, told, cases)
+    text = as_yaml(title, upstream, left, told, list(proving.cases_for(left, loaded)))
     proving.load_text(text)
-    return Imported(text, told, len(drafts))
+    return Imported(text, told, len(left))
+
+
+def _refined(
+    title: str, upstream: str, drafts: list[Draft], findings: Findings
+) -> tuple[list[Draft], Loaded]:
+    """Load what is to be written, without the rules that are refused."""
+    try:
+        return drafts, proving.load_text(as_yaml(title, upstream, drafts, tuple(findings), ()))
+    except ConfigError as refused:
+        return _refined(title, upstream, _without(refused.problems, drafts, findings), findings)
+
+
+def _without(problems: Sequence[Problem], drafts: list[Draft], findings: Findings) -> list[Draft]:
+    """Leave out a rule that `check` refuses after all, and say so; raises ConfigError for what is no rule."""
+    for problem in problems:
+        found = re.match(r"rules\[([0-9]+)\]", problem.path)
+        if found and len(drafts) > 1:
+            draft = drafts[int(found[1])]
+            place = draft.policy.place if draft.policy else Place("")
+            what = f"The rule for {', '.join(draft.paths)} is left out: {problem.what}"
+            findings.add(Code.PATH, place, what, why=problem.why, fix=problem.fix)
+            return [other for other in drafts if other is not draft]
+    raise ConfigError(problems)
 
 
 # -- following a project

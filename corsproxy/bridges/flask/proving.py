@@ -8,7 +8,7 @@ import functools
 import hashlib
 from collections.abc import Iterator, Sequence
 
-from corsproxy.bridges.flask.document import PolicyCase
+from corsproxy.bridges.flask.document import PolicyCase, single_quoted
 from corsproxy.bridges.flask.origins import Entry, admitted
 from corsproxy.bridges.flask.rules import Draft
 from corsproxy.config.load import Loaded, settings_of
@@ -34,7 +34,7 @@ def problems_with(entry: Entry, credentials: bool) -> Sequence[Problem]:
 
 @functools.lru_cache(maxsize=4096)
 def _problems(text: str, is_regex: bool, credentials: bool) -> Sequence[Problem]:
-    shown = "'" + text.replace("'", "''") + "'"
+    shown = single_quoted(text)
     written = (
         "upstream: http://127.0.0.1:5000\nrules:\n  - path: /**\n"
         f"    allow_credentials: {str(credentials).lower()}\n"

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import pytest
 from flask_cors.core import _resolve_patterns as resolve_patterns
 from flask_cors.core import sanitize_regex_param, try_match_any_pattern
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corsproxy.bridges.flask.findings import Code, Findings, Place
@@ -148,6 +148,7 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.lists(PIECES, min_size=2, max_size=9).map("".join))
 def test_nothing_is_let_in_that_was_not(pattern: str) -> None:
     assert_no_broader([pattern], CANDIDATES)
@@ -163,6 +164,7 @@ def test_nothing_is_let_in_that_was_not(pattern: str) -> None:
         "*",
     ],
 )
+@settings(deadline=None)
 @given(st.text("htps:/.examplcovil-0123*A", max_size=30).map("https://{}".format))
 def test_nothing_is_let_in_that_was_not_whoever_asks(pattern: str, origin: str) -> None:
     assert_no_broader([pattern], [origin])

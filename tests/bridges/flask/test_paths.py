@@ -7,7 +7,7 @@ import re
 
 import pytest
 from flask_cors.core import parse_resources, try_match_pattern
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
@@ -84,6 +84,7 @@ PIECES = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(PIECES, min_size=1, max_size=6).map("".join), st.lists(SEGMENTS, min_size=1, max_size=8))
 def test_without_routes_a_pattern_takes_just_what_the_resource_took(
     pattern: str, paths: list[list[str]]
@@ -97,6 +98,7 @@ def test_without_routes_a_pattern_takes_just_what_the_resource_took(
         assert takes(found.globs, path) == try_match_pattern(path, old), (path, found.globs)
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(["/*", "/api/*", "/api", "/api/v1/*", "*", "/a.*", "/b", "/api/.*/x"]),
