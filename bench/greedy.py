@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.request import urlopen
 
 from bench import accounting, canary
 from bench.answers import ask
@@ -108,11 +109,14 @@ class _Stand:
         time.sleep(_SETTLE)
         with ExitStack() as stack:
             wire = Wire(port, stack)
+            fed = _fed(self._backend)
             before = _Books.open(proxy)
             began = time.monotonic()
             way.act(wire)
             ended = time.monotonic()
             memory, cpu, logged = before.since()
+            if way.is_fed:
+                wire.sent += _fed(self._backend) - fed
         self._children.stop(watching)
         others = canary.read(watching.log, began, ended)
         self._children.stop(proxy)
@@ -179,6 +183,12 @@ class _Books:
             accounting.cpu_spent(self.cpu, accounting.cpu_seconds([pid])),
             self.child.log.stat().st_size - self.logged,
         )
+
+
+def _fed(backend: int) -> int:
+    """Ask the backend how many bytes of large answers it has sent."""
+    with urlopen(f"http://127.0.0.1:{backend}/written") as answer:
+        return int(answer.read())
 
 
 def _status(pid: int, name: str) -> int:

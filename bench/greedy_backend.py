@@ -24,6 +24,14 @@ _LAST_CHUNK = b"0\r\n\r\n"
 _BLOCK = bytes(256 * 1024)
 
 
+_written = 0  # bytes of answers that were asked to be large
+
+
+def _count(size: int) -> None:
+    global _written  # noqa: PLW0603 -- one process, one count
+    _written += size
+
+
 class Connection(asyncio.Protocol):
     """Reads one request after the other; bodies are dropped."""
 
@@ -79,11 +87,15 @@ class Connection(asyncio.Protocol):
         if head.startswith(b"GET /chunks "):
             self._transport.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
             self._transport.write(CHUNK * CHUNKS + _LAST_CHUNK)
+            _count(len(CHUNK) * CHUNKS)
         elif head.startswith(b"GET /events "):
             self._transport.write(
                 b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
             )
             self._tell(EVENTS)
+        elif head.startswith(b"GET /written "):
+            number = b"%d" % _written
+            self._transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(number), number))
         elif head.startswith(b"GET /large "):
             self._due = 100_000_000
             self._transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % self._due)
@@ -103,6 +115,7 @@ class Connection(asyncio.Protocol):
         while self._due and not self._is_paused:
             size = min(self._due, len(_BLOCK))
             self._due -= size
+            _count(size)
             self._transport.write(_BLOCK[:size])
 
     def _drop_body(self) -> bool:

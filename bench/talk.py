@@ -32,7 +32,6 @@ class Wire:
     port: int
     stack: ExitStack
     sent: int = 0
-    received: int = 0  # from the backend, where that is who is greedy
     connections: int = 0
     requests: int = 0
     outcome: Counter[str] = field(default_factory=Counter)
@@ -128,7 +127,6 @@ def _read(wire: Wire, talk: Talk) -> bool:
         if talk.due:
             wire.outcome["closed"] += 1
         return False
-    wire.received += len(data)
     text = talk.held + data
     statuses = _STATUS.findall(text)
     wire.outcome.update(status.decode() for status in statuses)
