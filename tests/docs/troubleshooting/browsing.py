@@ -14,7 +14,7 @@ FETCH = """async ([url, options, field]) => {
         const value = field ? response.headers.get(field) : null;
         return {status: response.status, body: await response.text(), field: value};
     } catch (error) {
-        return {status: -1};
+        return {status: -1, body: String(error)};
     }
 }"""
 SOCKET = """([url]) => new Promise((resolve) => {

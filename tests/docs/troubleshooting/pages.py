@@ -31,6 +31,14 @@ async def errs(at: Case, call: Call, status: int) -> None:
 
 
 @case
+async def failed_to_fetch(at: Case) -> None:
+    seen = await at.fails(Call(url=at.url, page="https://shop.example.com/blank"))
+    assert at.row.seen == [seen.body]
+    [said] = await at.asks()
+    assert seen.line in said.text
+
+
+@case
 async def backend_down(at: Case) -> None:
     spare, before = at.stage.spare, at.stage.spare.text
     at.reads_log_of(spare)
