@@ -63,7 +63,7 @@ def flask(*, path: Path, output: Path | None, force: bool, upstream: str, wants_
     except NothingFound as nothing:
         _tell(nothing.findings)
         click.echo(
-            f"{nothing.path}: no CORS(…) on an app and no @cross_origin on a route was found.", err=True
+            f"{nothing.path}: no path with CORS was found, neither by CORS(…) nor by @cross_origin.", err=True
         )
         click.echo("  Fix: name the folder with the code of the Flask app, or its file.", err=True)
         sys.exit(REFUSED)

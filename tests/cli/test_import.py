@@ -130,7 +130,7 @@ def test_nothing_found_ends_with_2_and_says_what_could_not_be_read(app: Path, tm
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.startswith("bad.py:1\n  Python ")
     assert done.stderr.endswith(
-        f"{tmp_path}: no CORS(…) on an app and no @cross_origin on a route was found.\n"
+        f"{tmp_path}: no path with CORS was found, neither by CORS(…) nor by @cross_origin.\n"
         "  Fix: name the folder with the code of the Flask app, or its file.\n"
     )
 

@@ -49,7 +49,9 @@ _BLUEPRINT = (
     "flask.Blueprint", "flask.blueprints.Blueprint", "apiflask.APIBlueprint", "flask_openapi3.APIBlueprint",
     "flask_smorest.Blueprint",
 )  # fmt: skip
-_API = tuple(f"{package}.Api" for package in ("flask_restful", "flask_restx", "flask_restplus"))
+_API = tuple(
+    f"{package}.Api" for package in ("flask_restful", "flask_restx", "flask_restplus", "flask_smorest")
+)
 _NAMESPACE = ("flask_restx.Namespace", "flask_restplus.Namespace")
 _SETTINGS = ("pydantic_settings.BaseSettings", "pydantic.BaseSettings")
 _ENVIRONMENT = frozenset({"os.environ.get", "os.getenv", "decouple.config"})

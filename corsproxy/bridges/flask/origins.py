@@ -156,8 +156,13 @@ class _Carrier:
         what = f"{str(item)!r} never matched: an origin {'; it '.join(faults)}."
         if len(parts) > 1:
             what = f"{item!r} is one text, which Flask-CORS compares as a whole: it never matched."
-        fix = f"add {' and '.join(known)} if that is meant" if known and len(known) == len(parts) else _FILL
+        is_known = bool(known) and len(known) == len(parts) and all(map(self._is_fine, known))
+        fix = f"add {' and '.join(known)} if that is meant" if is_known else _FILL
         self._lose(Code.ORIGIN_NEVER_MATCHED, item, what, fix)
+
+    def _is_fine(self, text: str) -> bool:
+        """Tell whether what is suggested would not be refused."""
+        return not self._judge(Entry(text, ""), self._credentials)
 
     def _add(self, entry: Entry, item: object) -> bool:
         problems = self._judge(entry, self._credentials)
@@ -228,11 +233,12 @@ class _Carrier:
     ) -> None:
         meant = canonical_origin(pattern.casefold(), wildcards=True) if "*" in pattern else None
         if meant and not wildcard_faults(meant):
+            is_fine = self._is_fine(meant)
             self._lose(
                 Code.ORIGIN_NEVER_MATCHED,
                 item,
                 f"{pattern!r} is a regular expression to Flask-CORS, and does not match what it looks like.",
-                f"write {meant} if that is meant",
+                f"write {meant} if that is meant" if is_fine else _FILL,
                 why="a * repeats the character before it.",
                 let_in=examples,
             )

@@ -182,6 +182,8 @@ class Routing(Statements):
             api.router = call.args[0]
             call.args[0].routes += api.waiting
             api.waiting = []
+        elif name == "register_blueprint" and api.router is not None:
+            return self.on_router(api.router, name, call)
         elif name == "route":
             return self._mark(api, name, call)
         elif name == "add_resource" and call.args:

@@ -83,6 +83,7 @@ class _Drafter:
         special = self._special(wide)
         drafts = [*special, *wide]
         drafts = self._reachable(drafts)
+        self._report_idle()
         self._check_safelisted(drafts)
         _give_names(drafts)
         return drafts
@@ -170,8 +171,9 @@ class _Drafter:
 
     def _in_common(self, glob: str, policy: Policy, views: Sequence["_View"]) -> Policy:
         """Leave out whom another view of the same path does not let in, where the rule could not keep them from it."""
+        written = policy
         for view in views:
-            if is_same(view.policy, policy) or not (view.policy or view.is_simple):
+            if is_same(view.policy, written) or not (view.policy or view.is_simple):
                 continue
             is_less = view.policy is None or (policy.has_credentials and not view.policy.has_credentials)
             texts = set() if is_less or view.policy is None else {e.text for e in view.policy.origins.entries}
@@ -275,6 +277,17 @@ class _Drafter:
                     what = f"{', '.join(drafts[position].paths)} of {policy.said} is left out: earlier rules take all of it."
                     self._findings.add(Code.NEVER_REACHED, policy.place, what)
             drafts = [draft for position, draft in enumerate(drafts) if position not in hidden]
+
+    def _report_idle(self) -> None:
+        """Report CORS on blueprints that no route of them ever gets to."""
+        for blueprint in {each for served in self._served for each in served.below if each.applied}:
+            for applied in blueprint.applied:
+                tests = [found.test for found, _ in self._layers.resources(applied)]
+                mine = [served for served in self._served if blueprint in served.below]
+                if not any(test(path) for test in tests for served in mine for path in served.url.samples):
+                    what = f"{applied.said} takes no route of the blueprint {blueprint.name}."
+                    why = "resources are compared with the whole path, prefix included."
+                    self._findings.add(Code.NO_EFFECT, applied.place, what, why=why)
 
     def _check_safelisted(self, drafts: Sequence[Draft]) -> None:
         """Report methods that Flask-CORS refused in preflights and no proxy can, because browsers need no permission."""

@@ -180,3 +180,14 @@ def assert_no_broader(value: Sequence[str], candidates: Sequence[str]) -> None:
         assert not entries
     if not entries:
         assert any(finding.is_loss for finding in findings)
+
+
+@pytest.mark.parametrize(
+    "value", ["https://*.vercel.app", "http://a.example/", "a.example/", "https://*.example.com", "x"]
+)
+@pytest.mark.parametrize("credentials", [False, True])
+def test_nothing_is_suggested_that_would_be_refused(value: str, credentials: bool) -> None:
+    _, findings = carried(value, credentials=credentials)
+    (finding,) = findings
+    suggested = re.findall(r"(?:write|add|and) (https?://\S+)", finding.fix)
+    assert not any(problems_with(Entry(text, ""), credentials) for text in suggested)

@@ -271,3 +271,57 @@ def test_options(options: str, attribute: str, value: object, notes: list[str], 
     (rule,) = rules(found)
     assert getattr(rule, attribute) == value
     assert (codes(found), codes(found, losses=False)) == ([], notes)
+
+
+@pytest.mark.parametrize(
+    ("text", "paths"),
+    [
+        (
+            ("from flask_restful import Api, Resource\napi = Api(app, prefix='/v1', decorators=[cross_origin(origins='{A}')])\n"
+            "class R(Resource):\n    def get(self): ...\n    def put(self): ...\napi.add_resource(R, '/r', '/r/<int:id>')\n"),
+            {"/v1/r": ("GET", "HEAD", "OPTIONS", "PUT"), "/v1/r/*": ("GET", "HEAD", "OPTIONS", "PUT")},
+        ),
+        (
+            ("from flask_restx import Api, Namespace, Resource\nns = Namespace('cats')\n@ns.route('/<id>')\nclass C(Resource):\n"
+            "    @cross_origin(origins='{A}')\n    def get(self, id): ...\napi = Api()\napi.add_namespace(ns, path='/pets')\napi.init_app(app)\n"),
+            {"/pets/*": ()},
+        ),
+        (
+            ("from flask.views import MethodView\nclass V(MethodView):\n    def get(self): ...\n"
+            "app.add_url_rule('/v', view_func=cross_origin(origins='{A}')(V.as_view('v')))\n"),
+            {"/v": ("GET", "HEAD", "OPTIONS")},
+        ),
+        (
+            "def view(): ...\nfor url in ('/a', '/b'):\n    app.add_url_rule(url, url, cross_origin(origins='{A}')(view), methods=['PUT'])\n",
+            {"/a": ("OPTIONS", "PUT"), "/b": ("OPTIONS", "PUT")},
+        ),
+        (
+            ("from flask_smorest import Api, Blueprint as B\nbp = B('x', 'x', url_prefix='/x')\n@bp.route('/y')\n@cross_origin('{A}', origins='{A}')\n"
+            "def y(): ...\nApi(app).register_blueprint(bp)\n"),
+            {"/x/y": ("GET", "HEAD", "OPTIONS")},
+        ),
+        (
+            ("outer = Blueprint('o', __name__, url_prefix='/o')\ninner = Blueprint('i', __name__, url_prefix='/i')\n"
+            "@inner.post('/z')\n@cross_origin(origins='{A}')\ndef z(): ...\nouter.register_blueprint(inner, url_prefix='/j')\n"
+            "app.register_blueprint(outer)\n"),
+            {"/o/j/z": ("POST", "OPTIONS")},
+        ),
+    ],
+    ids=["restful", "restx", "class decorated whole", "add_url_rule", "smorest", "nested"],
+)  # fmt: skip
+def test_where_views_are(text: str, paths: dict[str, tuple[str, ...]], tmp_path: Path) -> None:
+    found = read(tmp_path, {"app.py": APP + text.replace("{A}", A)})
+    assert codes(found) == []
+    assert {path: set(rule.allow_methods) for rule in rules(found) for path in rule.paths} == {
+        path: set(methods) for path, methods in paths.items()
+    }
+    assert all(rule.origins.exact == (A,) for rule in rules(found))
+
+
+def test_cors_on_a_blueprint_that_takes_none_of_its_routes_is_told(tmp_path: Path) -> None:
+    text = (
+        f"{APP}bp = Blueprint('bp', __name__)\nCORS(bp, resources='/api/*')\n@bp.get('/x')\ndef x(): ...\n"
+        f"app.register_blueprint(bp, url_prefix='/web')\nCORS(app, origins='{A}')\n"
+    )
+    found = read(tmp_path, {"app.py": text})
+    assert (origins(found), codes(found), codes(found, losses=False)) == ([A], [], ["no_effect"])
