@@ -71,11 +71,11 @@ _CHANGES: Mapping[str, tuple[str, str]] = MappingProxyType(
 _COOKIES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         CookieFault.SAME_SITE_NOT_NONE: (
-            "It is not SameSite=None, so browsers keep it from other sites.",
+            "It is not SameSite=None, so browsers drop it where another site’s page asks.",
             "same_site: none, secure: true",
         ),
         CookieFault.NOT_SECURE: (
-            "It is SameSite=None without Secure, which browsers do not believe.",
+            "It is SameSite=None without Secure, so browsers drop it everywhere.",
             "secure: true",
         ),
     }
