@@ -27,7 +27,7 @@ __all__ = ["BULK", "BULK_READS", "UpstreamConnection"]
 _HEAD_LIMIT = 128 * 1024
 # So many reads of so many bytes of a body, and others have their turn; small ones cost too little to count.
 BULK = 64 * 1024
-BULK_READS = 4
+BULK_READS = 2
 _INTERIM_LIMIT = 32  # 1xx responses to one request
 
 

@@ -199,7 +199,7 @@ async def test_one_byte_chunks_of_a_backend_that_closes_behind_them(stage: Stage
         assert (response.is_whole, len(response.body)) == (is_whole, 100_000)
 
 
-BULK = 2 * 4 * 256 * 1024  # bytes of a body: some reads of the loop's size
+BULK = 2 * 2 * 256 * 1024  # bytes of a body: two reads of the loop, twice
 LARGE = bytes(30_000_000)
 
 
