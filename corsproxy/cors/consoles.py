@@ -21,6 +21,7 @@ __all__ = [
     "Cause",
     "Console",
     "Texts",
+    "mixed_content",
     "predict",
     "printed",
     "unsendable",
@@ -181,6 +182,15 @@ def unsendable(subject: str, *, is_method: bool) -> Console:
     return Console(
         f"Uncaught (in promise) TypeError: Failed to execute 'fetch' on 'Window': '{subject}' {fault}",
         f"Uncaught (in promise) TypeError: Window.fetch: Invalid request method {subject}.",
+    )
+
+
+def mixed_content(url: str, page: str) -> Console:
+    """Say what the consoles print of an https page, at the root of the origin `page`, that calls http."""
+    return Console(
+        f"Mixed Content: The page at '{page}/' was loaded over HTTPS, but requested an insecure resource '{url}'. "
+        "This request has been blocked; the content must be served over HTTPS.",
+        f"Blocked loading mixed active content “{url}”",
     )
 
 

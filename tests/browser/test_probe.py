@@ -1,12 +1,14 @@
 """What the probe says a page gets, against a real Chromium that asks the same server the same."""
 
 import random
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+import trustme
 from aiohttp import web
 from multidict import CIMultiDict
 from playwright.async_api import Browser, Page
@@ -266,6 +268,35 @@ async def test_chromium_agrees_about_servers_at_random(stage: Stage) -> None:
     # Enough of each: what is drawn shall try something.
     assert sum(came is not None for came, _ in said.values()) > DRAWN // 10
     assert len({line.partition("policy: ")[2][:60] for _, line in said.values()}) > 5
+
+
+async def test_chromium_prints_what_is_predicted_of_mixed_content(chromium: Browser) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(text="<!doctype html><link rel=icon href='data:,'>", content_type="text/html")
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("app.shop.localhost").configure_cert(context)
+    async with AsyncExitStack() as stack:
+        application = web.Application()
+        application.router.add_get("/", answer)
+        runner = web.AppRunner(application)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        server = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
+        await server.start()
+        port = server._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
+        visitor = await chromium.new_context(ignore_https_errors=True)
+        stack.push_async_callback(visitor.close)
+        page = await visitor.new_page()
+        lines: list[str] = []
+        page.on("console", lambda message: lines.append(message.text))
+        app = f"https://app.shop.localhost:{port}"
+        await page.goto(f"{app}/")
+        asked = Asked(origin=app, url="http://api.invalid/x")
+        report = await probed(asked)
+        assert await page.evaluate(ASK, [asked.url, "GET", {}, "same-origin"]) is None
+    assert report.console is not None
+    assert (report.reason, lines[:1]) == ("mixed_content", [report.console.chrome])
 
 
 async def test_chromium_keeps_the_cookies_that_the_probe_says_it_keeps(stage: Stage) -> None:

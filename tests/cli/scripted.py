@@ -1,5 +1,6 @@
 """A server in a thread that answers by a table, with nothing of its own: what a command calls from another loop."""
 
+import ssl
 import threading
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,7 +15,7 @@ Heard = tuple[str, str, dict[str, str], bytes]  # method, target, fields, body
 class Scripted:
     """`answers`: "METHOD /path" or "/path" -> the lines of a head, status first, and after a blank line the body."""
 
-    def __init__(self, answers: Mapping[str, str]) -> None:
+    def __init__(self, answers: Mapping[str, str], tls: ssl.SSLContext | None = None) -> None:
         self.heard: list[Heard] = []
         scripted = self
 
@@ -42,6 +43,8 @@ class Scripted:
                 """Say nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Talk)
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self.port = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
 

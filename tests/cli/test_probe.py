@@ -9,11 +9,14 @@ import io
 import json
 import os
 import shlex
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import trustme
 from click.testing import CliRunner, Result
 
 from corsproxy.bridges.probe.report import Outcome
@@ -344,6 +347,31 @@ def test_output_that_nobody_takes_changes_no_verdict(
     call = f"{sys.executable} -m corsproxy probe {QUESTIONS['untrusted'].replace('8000', str(server.port))} {words}"
     done = subprocess.run(["bash", "-c", call], capture_output=True, text=True, check=False, cwd=ROOT)
     assert (done.returncode, done.stderr.strip()) == (status, said)
+
+
+def test_a_page_on_https_and_a_server_of_an_authority_of_its_own(tmp_path: Path) -> None:
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("api.example.com").configure_cert(context)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    with Scripted(ANSWERS, context) as scripted:
+        words = f"https://api.example.com:8000/fine {FROM_APP} --credentials --cookie a=b --resolve api.example.com:8000:127.0.0.1"
+        result = run(scripted, words, "--json", "--ca", str(tmp_path / "ca.pem"))
+        told = json.loads(result.stdout)
+        assert (result.exit_code, told["outcome"]) == (0, "readable")
+        assert [(cookie["name"], cookie["dropped"]) for cookie in told["cookies"]] == [
+            ("session", False),
+            ("old", False),
+        ]
+        assert [fields.get("Cookie") for _, _, fields, _ in scripted.heard] == ["a=b", "a=b", None]
+        assert told["notes"] == [
+            (
+                "api.example.com (127.0.0.1) is this machine itself: for a page from another network Chrome first asks the visitor "
+                "(Local Network Access, since 142). No response field grants that."
+            )
+        ]
+        result = run(scripted, words)
+        assert result.exit_code == 4
+        assert "comes from an authority that is not known here" in result.stdout
 
 
 class Screen(io.StringIO):

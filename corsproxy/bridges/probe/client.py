@@ -63,9 +63,8 @@ class Client:
 
     def _session(self, sent: Sent, resolver: "_Resolver") -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                force_close=True, ssl=self._tls, resolver=resolver, use_dns_cache=False
-            ),
+            # Not force_close: what is left open is aborted with the session, where TLS would wait for a goodbye.
+            connector=aiohttp.TCPConnector(ssl=self._tls, resolver=resolver, use_dns_cache=False),
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
             auto_decompress=False,

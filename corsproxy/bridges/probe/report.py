@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from corsproxy.bridges.probe.address import host_of
+from corsproxy.bridges.probe.address import Space, host_of, space_of
 from corsproxy.bridges.probe.advice import advice
 from corsproxy.bridges.probe.browse import Hop, Walk, browse
 from corsproxy.bridges.probe.cache import STRANGER, CacheFinding, CachePair, ask_for_caches
@@ -18,7 +18,7 @@ from corsproxy.bridges.probe.network import local_network_note, mixed_content_no
 from corsproxy.bridges.probe.readable import Lifetime, Readable, lifetime_of, readable_of
 from corsproxy.bridges.probe.server import Server, corsproxy_detail, fault_of, reason_of, rule_of, server_of
 from corsproxy.cors.checks import Cause, Check, Step
-from corsproxy.cors.consoles import Console, printed, unsendable
+from corsproxy.cors.consoles import Console, mixed_content, printed, unsendable
 from corsproxy.cors.vocabulary import Reason
 
 __all__ = ["Outcome", "Report", "conduct", "inquire", "reason_of_check"]
@@ -201,6 +201,10 @@ def _console(walk: Walk, failed: Check | None) -> Console | None:
     hop = walk.last
     if failed.step is Step.SENDABLE:
         return unsendable(failed.subject, is_method=len(hop.checks) == 1)
+    if failed.step is Step.MIXED_CONTENT:
+        # Chrome lets private addresses pass with a permission: there is a note for that.
+        is_near = space_of(host_of(hop.request.origin)) is Space.LOCAL
+        return None if is_near else mixed_content(hop.request.url, hop.request.page)
     exchange = hop.actual or hop.preflight
     return printed(
         failed,

@@ -38,7 +38,10 @@ VARIANTS = {
     "null": replace(USUAL, origins=Origins(null=True)),
     "nobody": replace(USUAL, origins=Origins()),
 }
-RULES = tuple(replace(rule, name=name, paths=(f"/{name}/**",)) for name, rule in VARIANTS.items())
+TRIED = replace(USUAL, report=True)  # lets all pass: what it would do is not to be seen from outside
+RULES = tuple(
+    replace(rule, name=name, paths=(f"/{name}/**",)) for name, rule in {**VARIANTS, "tried": TRIED}.items()
+)
 ORIGINS = (APP, WILD, "http://wild.example.com", "null")
 REQUESTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("GET", ()),
@@ -82,6 +85,7 @@ def written(rule: Rule) -> dict[str, object]:
         "allow_credentials": rule.allow_credentials,
         "preflight_status": rule.preflight_status,
         "on_disallowed": "block" if rule.block else "strip",
+        "mode": "report" if rule.report else "enforce",
     }
     if rule.max_age is not None:
         keys["max_age"] = rule.max_age
@@ -168,3 +172,12 @@ async def test_the_proxys_own_origin_and_its_own_errors(front: Front) -> None:
     assert report.server is Server.CORSPROXY
     assert [note for note in report.notes if "head_too_large" in note]
     assert report.reason != "head_too_large"
+
+
+async def test_a_rule_in_report_mode_is_recognised_where_the_backend_grants_nothing(front: Front) -> None:
+    report = await conduct(
+        inquire(Asked(origin=APP, url=f"{front.origin}/tried/x"), "m"), Client(timeout=30).send
+    )
+    assert (report.outcome, report.reason) == (Outcome.BLOCKED, "origin_not_allowed")
+    assert (report.server, report.rule, report.told) == (Server.CORSPROXY, "tried", None)
+    assert report.advice[-1].startswith("This is a corsproxy.")
