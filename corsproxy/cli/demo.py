@@ -7,6 +7,8 @@ leaves with 0; a refused configuration with 2; anything that did not start, or e
 import asyncio
 import importlib.util
 import os
+import shlex
+import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -46,7 +48,7 @@ class Ports:
         }
 
 
-@click.command()
+@click.command(short_help="Show it work, with a sample backend and a page.")
 @click.option(
     "-c",
     "--config",
@@ -123,6 +125,15 @@ def _addresses(settings: Settings, ports: Ports, rules: Path) -> Addresses:
     return Addresses.on_ports(proxy, ports.backend, ports.page, admin.port)
 
 
+def _command() -> str:
+    """Return what to type for `corsproxy`: an environment that is not active has it elsewhere than on the PATH."""
+    beside = Path(sys.executable).with_name("corsproxy")
+    if shutil.which("corsproxy") == str(beside):
+        return "corsproxy"
+    words = [os.path.relpath(beside)] if beside.exists() else [sys.executable, "-m", "corsproxy"]
+    return shlex.join(words)
+
+
 def _lists(settings: Settings, origin: str) -> bool:
     """Tell whether a rule names the origin, as far as one can see without asking the policy."""
     names = (name for rule in settings.rules for name in (*rule.origins.exact, *rule.origins.wildcards))
@@ -136,6 +147,7 @@ def _told(addresses: Addresses, settings: Settings, rules: Path) -> str:
     lists = _lists(settings, addresses.page)
     page = "open this in a browser" if lists else "open this; but no rule lists it, so you will see refusals"
     curl = f"curl -i {addresses.proxy}/api/books"
+    command = _command()
     return "\n".join(
         [
             "",
@@ -145,6 +157,11 @@ def _told(addresses: Addresses, settings: Settings, rules: Path) -> str:
             f"            {addresses.stranger}    the same page as a stranger that no rule lists",
             f"  proxy     {bold(addresses.proxy, bold=True)}    corsproxy",
             f"  backend   {bold(addresses.backend, bold=True)}    Flask under gunicorn, without CORS code",
+            *(
+                [f"  why       {bold(addresses.admin, bold=True)}    what is decided, and why"]
+                if addresses.admin
+                else []
+            ),
             "",
             f"The rules are in {rules}",
             "Edit them and save: they hold for the next request.",
@@ -157,7 +174,9 @@ def _told(addresses: Addresses, settings: Settings, rules: Path) -> str:
             "  # the question that a browser asks before a PUT with a token",
             f"  curl -i -X OPTIONS {addresses.proxy}/api/books/2 -H 'Origin: {addresses.page}' \\",
             "    -H 'Access-Control-Request-Method: PUT' -H 'Access-Control-Request-Headers: authorization'",
-            *([f"  curl {addresses.admin}/status"] if addresses.admin else []),
+            "  # the same question without sending anything; and what the page could really read",
+            f"  {command} explain -c {shlex.quote(str(rules))} --origin {addresses.stranger} --path {addresses.proxy}/api/books",
+            f"  {command} probe {addresses.proxy}/api/books --origin {addresses.page}",
             "",
             "What the proxy refuses is logged here, with its reason. Ctrl-C stops everything.",
             "",

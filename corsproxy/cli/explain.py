@@ -48,7 +48,7 @@ Exit status:
 """
 
 
-@click.command(epilog=EPILOG)
+@click.command(epilog=EPILOG, short_help="Say what a browser does with a request, and why.")
 @click.option("--origin", metavar="ORIGIN", help="The page's: scheme, host and port, as in its address bar.")
 @click.option("--method", metavar="METHOD", help="As the page spells it. Default: GET.")
 @click.option("--path", metavar="PATH", help="What is asked for, or its whole address. Default: /.")

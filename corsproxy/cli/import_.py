@@ -20,6 +20,18 @@ from corsproxy.config.problem import ConfigError
 __all__ = ["import_"]
 
 WHOLE, LOSSES, REFUSED = 0, 1, 2
+EPILOG = """\b
+Examples:
+  corsproxy import flask .
+  corsproxy import flask . -o corsproxy.yaml
+  corsproxy import flask app.py --upstream http://127.0.0.1:8000
+
+\b
+Exit status:
+  0  everything was carried over
+  1  with losses: look through the report
+  2  nothing was found, or the call was refused
+"""
 
 
 @click.group(name="import")
@@ -27,7 +39,9 @@ def import_() -> None:
     """Write a configuration from what another tool was told."""
 
 
-@import_.command(name="flask")
+@import_.command(
+    name="flask", epilog=EPILOG, short_help="Read a project that uses Flask-CORS, without running it."
+)
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write the YAML there.")
 @click.option("--force", is_flag=True, help="Overwrite FILE.")
@@ -40,16 +54,10 @@ def import_() -> None:
 )
 @click.option("--json", "wants_json", is_flag=True, help="YAML and report as JSON; see docs/import-flask.md.")
 def flask(*, path: Path, output: Path | None, force: bool, upstream: str, wants_json: bool) -> None:
-    r"""Read a project that uses Flask-CORS, without running it, and write the same as rules.
+    """Read a project that uses Flask-CORS, without running it, and write the same as rules.
 
     PATH is a file or a folder. CORS(…), @cross_origin and CORS_* are read from the sources, .env and the
     environment; what cannot be carried over, or should not be, is reported with its line.
-
-    \b
-    Exit status:
-      0  everything was carried over
-      1  with losses: look through the report
-      2  nothing was found, or the call was refused
     """
     if output is not None and output.exists() and not force:
         raise click.UsageError(f"{output} is there already. Name another file, or add --force.")

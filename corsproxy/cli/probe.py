@@ -53,7 +53,7 @@ Exit status:
 """
 
 
-@click.command(epilog=EPILOG)
+@click.command(epilog=EPILOG, short_help="Ask a live URL as a browser would for a page.")
 @click.argument("url", required=False)
 @click.option("--origin", metavar="ORIGIN", help="The page's: scheme, host and port, as in its address bar.")
 @click.option("--method", metavar="METHOD", help="As the page spells it. Default: GET; POST with --data.")

@@ -9,13 +9,17 @@ from corsproxy.config.jsonschema import schema as schema_of_file
 __all__ = ["schema"]
 
 
-@click.command()
+EPILOG = """\b
+Example:
+  corsproxy schema > corsproxy.schema.json
+
+\b
+Editors complete and check a file whose first line names it:
+  # yaml-language-server: $schema=corsproxy.schema.json
+"""
+
+
+@click.command(epilog=EPILOG)
 def schema() -> None:
-    r"""Print the JSON Schema of the configuration.
-
-    Editors complete and check a file whose first line names it:
-
-    \b
-      # yaml-language-server: $schema=corsproxy.schema.json
-    """
+    """Print the JSON Schema of the configuration."""
     click.echo(json.dumps(schema_of_file(), indent=2, ensure_ascii=False))

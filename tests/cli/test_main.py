@@ -46,12 +46,29 @@ def test_every_command_explains_itself(name: str) -> None:
     assert len(out.splitlines()) > 4
 
 
+@pytest.mark.parametrize("words", [[], ["import"], ["import", "flask"], *([name] for name in cli.COMMANDS)])
+def test_help_is_whole_on_eighty_columns(words: list[str]) -> None:
+    result = CliRunner(env={"COLUMNS": "80"}).invoke(cli.corsproxy, [*words, "--help"], prog_name="corsproxy")
+    commands = result.stdout.partition("Commands:\n")[2]
+    assert (result.exit_code, "\\b" in result.stdout, "\b" in result.stdout, "..." in commands) == (
+        0,
+        False,
+        False,
+        False,
+    )
+    if "Exit status:" in result.stdout:
+        assert "\n  Exit status:\n    0  " in result.stdout
+
+
 @pytest.mark.parametrize(
     ("typed", "message"),
     [
         ("chekc", "There is no command `chekc`. Did you mean `check`?"),
         ("Run", "There is no command `Run`. Did you mean `run`?"),
-        ("serve", "There is no command `serve`. This version has: run, check, explain, probe, import, schema, demo."),
+        (
+            "serve",
+            "There is no command `serve`. This version has: run, check, explain, probe, import, schema, demo.",
+        ),
         ("", "There is no command ``. This version has: run, check, explain, probe, import, schema, demo."),
     ],
 )
