@@ -127,14 +127,15 @@ def _fields(record: Record) -> dict[str, object]:
     fields: dict[str, object] = {}
     if record.method:  # else the head was too broken to know
         fields["method"] = from_bytes(record.method, 32)
-        fields["path"] = from_bytes(record.path, 1024)
+        fields["path"] = _path(record.path)
     fields["status"] = record.status
     if record.decision is not None:
         _add_decision(fields, record.decision)
     if record.fault is not None:
         fields["fault"] = record.fault
     if record.detail:
-        fields["detail"] = from_text(record.detail, 256)
+        # A letter of another script takes up to twelve bytes of a line.
+        fields["detail"] = from_text(record.detail, 256 if record.detail.isascii() else 42)
     if record.origin is not None:
         fields["origin"] = from_bytes(record.origin, 256)
         _add_asked(fields, record)
@@ -159,6 +160,11 @@ def _add_asked(fields: dict[str, object], record: Record) -> None:
         fields["requested_headers"] = from_bytes(record.request_headers, 256)
     if record.sec_fetch_site == b"same-origin":
         fields["sec_fetch_site"] = "same-origin"
+
+
+def _path(raw: bytes) -> str:
+    """Return at most 1024 characters, a quotation mark counted as the two that a line makes of it."""
+    return from_bytes(raw, max(512, 1024 - raw.count(b'"', 0, 1024)))
 
 
 def _add_measures(fields: dict[str, object], record: Record) -> None:
@@ -190,6 +196,6 @@ def _advice_fields(record: Record, note: Reason, fix: str) -> dict[str, object]:
     if note is Reason.BACKEND_CORS_CONFLICT:
         names = sorted({from_bytes(name, 64) for name in record.removed_fields})
         fields["would_remove" if decision is not None and decision.report else "removed"] = names[:8]
-    fields["path"] = from_bytes(record.path, 1024)
+    fields["path"] = _path(record.path)
     fields["fix"] = fix
     return fields

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from corsproxy.cors.vocabulary import Reason
@@ -219,6 +219,8 @@ LONG = st.binary(min_size=0, max_size=3000) | st.sampled_from(
 
 @unhurried
 @given(method=LONG, path=LONG, origin=LONG, host=LONG, detail=st.text(max_size=500))
+@example(method=b'"' * 99, path=b'"' * 5000, origin=b'"' * 5000, host=b'"' * 5000, detail='"' * 500)
+@example(method=b'"' * 99, path=b'"' * 5000, origin=b'"' * 5000, host=b'"' * 5000, detail="\U0001f600" * 500)
 @pytest.mark.parametrize("shape", ["json", "text"])
 def test_no_stranger_makes_a_line_that_tears(
     shape: str, method: bytes, path: bytes, origin: bytes, host: bytes, detail: str
