@@ -210,6 +210,20 @@ def _handshakes(wire: Wire) -> None:
     time.sleep(2 * _HELD)
 
 
+def _idle_tls(wire: Wire) -> None:
+    """Whole handshakes, one answer over each, and then nothing."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    for raw in wire.crowd(1_500):
+        raw.settimeout(10)
+        client = wire.stack.enter_context(context.wrap_socket(raw))
+        client.sendall(GET.message)
+        wire.requests += 1
+        wire.sent += 600 + len(GET.message)  # of a hello, about
+        wire.outcome[client.recv(65_536).split(b" ", 2)[1].decode()] += 1
+    time.sleep(_HELD)
+
+
 _NOTHING: frozenset[str] = frozenset()
 BASELINE = Way("get", "plain GETs of a browser, 654 B", _gets, frozenset({"200"}))
 _MANY: Mapping[str, object] = {"limits": {"connections": 12_000}}
@@ -239,6 +253,7 @@ ALL: tuple[Way, ...] = (
         "tunnels", "4,000 idle WebSockets", _tunnels, frozenset({"101"}),
         {"upstream": {"max_connections": 5_000}},
     ),
+    Way("idle-tls", "1,500 idle connections over TLS", _idle_tls, frozenset({"200"}), tls=True),
     Way("half-open", "9,000 TLS handshakes not begun", _handshakes_unbegun, _NOTHING, tls=True),
     Way("handshakes", "4,000 TLS handshakes left half-way", _handshakes, _NOTHING, tls=True),
 )  # fmt: skip
