@@ -62,11 +62,18 @@ def locate(named: str | os.PathLike[str] | None, environ: Mapping[str, str]) -> 
                 column=0,
                 path="",
                 what=f"There is no configuration: neither {SEARCHED[0]} nor {SEARCHED[1]} is there.",
-                fix=f"name a file with -c FILE or {CONFIG_VARIABLE}, or give --upstream and --allow-origin",
+                fix=_how_to_name(),
                 code=Code.FILE_MISSING,
             )
         ]
     )
+
+
+def _how_to_name() -> str:
+    here = Path("corsproxy.yaml")
+    if here.is_file():
+        return f"name the one that is here: `corsproxy run -c {here}`, `corsproxy check {here}`"
+    return f"name it: `corsproxy run -c FILE`, `corsproxy check FILE`, or {CONFIG_VARIABLE}; `corsproxy run` also takes --upstream with --allow-origin"
 
 
 def read(path: Path) -> Text:

@@ -84,8 +84,15 @@ def test_nowhere_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         locate(None, {})
     (problem,) = refused.value.problems
     assert problem.code is Code.FILE_MISSING
-    assert (
-        problem.fix == "name a file with -c FILE or CORSPROXY_CONFIG, or give --upstream and --allow-origin"
+    assert problem.fix == (
+        "name it: `corsproxy run -c FILE`, `corsproxy check FILE`, or CORSPROXY_CONFIG; "
+        "`corsproxy run` also takes --upstream with --allow-origin"
+    )
+    (tmp_path / "corsproxy.yaml").write_text("")
+    with pytest.raises(ConfigError) as seen:
+        locate(None, {})
+    assert seen.value.problems[0].fix == (
+        "name the one that is here: `corsproxy run -c corsproxy.yaml`, `corsproxy check corsproxy.yaml`"
     )
 
 
