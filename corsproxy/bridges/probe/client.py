@@ -51,6 +51,8 @@ class Client:
                 ) as response,
             ):
                 host = response.url.host or ""
+                if response.status < 200:
+                    raise ValueError("an upgrade that nobody asked for")
                 return Answer(
                     status=response.status,
                     phrase=response.reason or "",

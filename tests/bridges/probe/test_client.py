@@ -158,6 +158,15 @@ async def test_a_connection_that_is_closed_too_early(text: bytes) -> None:
     assert kind(came) is FailureKind.CLOSED
 
 
+async def test_an_upgrade_that_nobody_asked_for_is_no_answer() -> None:
+    text = b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"
+    async with serving(saying(text)) as port:
+        assert kind(await get(f"http://127.0.0.1:{port}/")) is FailureKind.PROTOCOL
+    early = b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + OK
+    async with serving(saying(early)) as port:
+        assert kind(await get(f"http://127.0.0.1:{port}/")) == 200
+
+
 @pytest.mark.parametrize("text", [b"SSH-2.0-OpenSSH_9.2\r\n\r\n", b"\x15\x03\x01\x00\x02\x02\x46\r\n\r\n"])
 async def test_what_is_not_http(text: bytes) -> None:
     async with serving(saying(text)) as port:
