@@ -7,12 +7,13 @@ Comments are one line each and printable, whatever the sources had in them.
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from corsproxy.bridges.flask.asking import single_quoted
 from corsproxy.bridges.flask.findings import Finding
 from corsproxy.bridges.flask.origins import Entry
 from corsproxy.bridges.flask.policies import Policy
 from corsproxy.bridges.flask.rules import Draft
 
-__all__ = ["PolicyCase", "as_yaml", "flow", "printable", "quoted", "single_quoted"]
+__all__ = ["PolicyCase", "as_yaml", "flow", "printable", "quoted"]
 
 _PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./:*@-]*[A-Za-z0-9_/*-]|[A-Za-z/]")
 _WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
@@ -26,11 +27,6 @@ def quoted(text: str) -> str:
     if _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
         return text
     return single_quoted(text)
-
-
-def single_quoted(text: str) -> str:
-    """Write a text in quotes, so that nothing in it is read as a reference to the environment."""
-    return "'" + text.replace("'", "''").replace("${", "$${") + "'"
 
 
 def flow(values: Iterable[object]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from corsproxy.bridges.flask import proving
+from corsproxy.bridges.flask.asking import load_text, problems_with
 from corsproxy.bridges.flask.document import as_yaml
 from corsproxy.bridges.flask.environment import Environment
 from corsproxy.bridges.flask.expressions import TooMuch, said
@@ -18,6 +18,7 @@ from corsproxy.bridges.flask.findings import Code, Finding, Findings, Place
 from corsproxy.bridges.flask.framework import Project
 from corsproxy.bridges.flask.objects import App, Option
 from corsproxy.bridges.flask.pinned import Pinned, pinned
+from corsproxy.bridges.flask.proving import cases_for
 from corsproxy.bridges.flask.rules import Draft, draft_rules
 from corsproxy.bridges.flask.sources import NothingToRead, Sources
 from corsproxy.bridges.flask.values import Function, Located, Scope, Unknown
@@ -71,7 +72,7 @@ def import_flask(path: Path, environ: Mapping[str, str], *, upstream: str) -> Im
         project.blueprints,
         mentioned=mentioned,
         version=version,
-        judge=proving.problems_with,
+        judge=problems_with,
         findings=findings,
     )
     for decoration in project.decorations:
@@ -91,8 +92,8 @@ def _written(
     title = f"From {name}, by `corsproxy import flask`, as Flask-CORS {version.version} decides. First `corsproxy check` it, then `run` it."
     left, loaded = _refined(title, upstream, list(drafts), findings)
     told = tuple(findings)
-    text = as_yaml(title, upstream, left, told, list(proving.cases_for(left, loaded)))
-    proving.load_text(text)
+    text = as_yaml(title, upstream, left, told, list(cases_for(left, loaded)))
+    load_text(text)
     return Imported(text, told, len(left))
 
 
@@ -101,7 +102,7 @@ def _refined(
 ) -> tuple[list[Draft], Loaded]:
     """Load what is to be written, without the rules that are refused."""
     try:
-        return drafts, proving.load_text(as_yaml(title, upstream, drafts, tuple(findings), ()))
+        return drafts, load_text(as_yaml(title, upstream, drafts, tuple(findings), ()))
     except ConfigError as refused:
         return _refined(title, upstream, _without(refused.problems, drafts, findings), findings)
 

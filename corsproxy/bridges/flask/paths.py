@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from corsproxy.bridges.flask.asking import is_refused_path
 from corsproxy.bridges.flask.options import is_regex
 from corsproxy.bridges.flask.patterns import Open, Pieces, Untranslatable, read
 from corsproxy.cors.path import path_faults, segments_of
@@ -81,7 +82,19 @@ def glob_of_rule(rule: str) -> str:
             segments += [re.sub(r"\*\*.*", "*", text), "**"]
         else:
             segments.append(text)
-    return "/" + "/".join(segments)
+    return _writable("/" + "/".join(segments))
+
+
+def _writable(glob: str) -> str:
+    """Widen what looks like a regular expression to the loader: /report.* is /report*."""
+    if is_refused_path(glob):
+        return "/".join(segment if segment == "**" else _without_dots(segment) for segment in glob.split("/"))
+    return glob
+
+
+def _without_dots(segment: str) -> str:
+    bare = re.sub(r"\$$", "*", re.sub(r"[.+^$]+(?=\*)", "", segment))
+    return re.sub(r"\*+", "*", bare)
 
 
 def _samples(rule: str) -> tuple[str, ...]:
@@ -107,6 +120,8 @@ def resource(pattern: object, routes: Sequence[Url]) -> Resource:
     if isinstance(pattern, str) and not is_regex(pattern):
         faults = path_faults(pattern)
         fault = f"no request has that path: a path {faults[0]}" if faults else ""
+        if not faults and is_refused_path(pattern):
+            return Resource(shown, (), None, fault="it looks like a regular expression to the loader")
         return Resource(shown, () if faults else (str(pattern),), None, fault=fault)
     try:
         expression = pattern if isinstance(pattern, re.Pattern) else re.compile(str(pattern))
@@ -137,7 +152,7 @@ def _translated(
         is_exact = is_exact and found is not None and all(exact for _, exact in found)
         globs += [glob for glob, _ in found or ()]
     globs = list(dict.fromkeys(globs))
-    if not globs or any(path_faults(glob) for glob in globs):
+    if not globs or any(path_faults(glob) or is_refused_path(glob) for glob in globs):
         return _listed(shown, expression, routes, "no path pattern says the same")
     nice = _nice(globs)
     known = [url for url in routes if any(map(expression.match, url.samples))]

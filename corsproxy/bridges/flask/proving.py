@@ -1,54 +1,20 @@
-"""What the loader says of what is about to be written, and entries of `tests:` that show that it holds.
+"""Entries of `tests:` for what is written: for each rule a request that shows that it holds.
 
-Laws: nothing is written that `corsproxy check` refuses, and check itself is who says so: the same loader, asked entry by entry, and
-once more for the whole text.
+Laws: the policy that the text loads to is asked, as a browser would; what it does not answer as meant is not written as a test.
 """
 
-import functools
-import hashlib
 from collections.abc import Iterator, Sequence
 
-from corsproxy.bridges.flask.document import PolicyCase, single_quoted
-from corsproxy.bridges.flask.origins import Entry, admitted
+from corsproxy.bridges.flask.document import PolicyCase
+from corsproxy.bridges.flask.origins import admitted
 from corsproxy.bridges.flask.rules import Draft
-from corsproxy.config.load import Loaded, settings_of
-from corsproxy.config.problem import ConfigError, Problem
-from corsproxy.config.source import Text
+from corsproxy.config.load import Loaded
 from corsproxy.cors.browser import BrowserRequest, judge
 from corsproxy.cors.policy import Policy
 
-__all__ = ["cases_for", "load_text", "problems_with"]
+__all__ = ["cases_for"]
 
 _STRANGER = "https://evil.example"
-
-
-def load_text(text: str, name: str = "corsproxy.yaml") -> Loaded:
-    """Load a text as `corsproxy check` would; raises ConfigError."""
-    return settings_of(Text(name, text, hashlib.sha256(text.encode()).hexdigest()), {})
-
-
-def problems_with(entry: Entry, credentials: bool) -> Sequence[Problem]:
-    """Return what `corsproxy check` says against one entry of `allow_origins`."""
-    return _problems(entry.text, entry.is_regex, credentials)
-
-
-@functools.lru_cache(maxsize=4096)
-def _problems(text: str, is_regex: bool, credentials: bool) -> Sequence[Problem]:
-    shown = single_quoted(text)
-    written = (
-        "upstream: http://127.0.0.1:5000\nrules:\n  - path: /**\n"
-        f"    allow_credentials: {str(credentials).lower()}\n"
-        f"    allow_origins: [{{regex: {shown}}}]\n"
-        if is_regex
-        else "upstream: http://127.0.0.1:5000\nrules:\n  - path: /**\n"
-        f"    allow_credentials: {str(credentials).lower()}\n"
-        f"    allow_origins: [{shown}]\n"
-    )
-    try:
-        load_text(written)
-    except ConfigError as refused:
-        return refused.problems
-    return ()
 
 
 def cases_for(drafts: Sequence[Draft], loaded: Loaded) -> Iterator[PolicyCase]:

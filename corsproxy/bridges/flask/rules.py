@@ -6,7 +6,7 @@ rules of their own in front, the most literal first, so that the first rule that
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from corsproxy.bridges.flask.findings import Code, Findings
@@ -135,6 +135,7 @@ class _Drafter:
                     is_settled = False
         entries = self._with_prefixes(entries, due)
         drafts: list[Draft] = []
+        self._report_wider(entries)
         for glob in sorted(entries, key=_rank):
             policy, comment = entries[glob]
             home = next((draft for draft in drafts if is_same(draft.policy, policy)), None)
@@ -146,6 +147,14 @@ class _Drafter:
             else:
                 drafts.append(Draft({glob: comment}, policy))
         return drafts
+
+    def _report_wider(self, globs: Collection[str]) -> None:
+        """Tell what is written wider than its route."""
+        for each in self._served:
+            rule, glob = each.url.rule, each.url.glob
+            if glob in globs and (".<" in rule or rule.endswith("$")):
+                what = f"The route {rule} is written {glob}: a pattern has no dot before a *, and no $ at its end."
+                self._findings.add(Code.PATH_REWRITTEN, each.route.place, what)
 
     def _due(self) -> dict[str, tuple[Policy | None, str, tuple[str, ...]]]:
         """Return, for the pattern of every route, the policy that is due, where it comes from, and sample paths."""

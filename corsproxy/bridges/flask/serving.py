@@ -7,9 +7,11 @@ A blueprint whose registration was not found is taken as registered with its own
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from corsproxy.bridges.flask.asking import is_refused_path
 from corsproxy.bridges.flask.findings import Code, Findings
 from corsproxy.bridges.flask.objects import App, Blueprint, Route, Router
 from corsproxy.bridges.flask.paths import Url, join, urls_of
+from corsproxy.cors.path import path_faults
 
 __all__ = ["Served", "prefixes", "serve"]
 
@@ -45,8 +47,20 @@ def serve(app: App, blueprints: list[Blueprint], findings: Findings) -> list[Ser
                 fix="mend the paths in the YAML",
             )
             found += _walk(blueprint, blueprint.prefix, (blueprint,), 0)
+    found = [each for each in found if _is_writable(each, findings)]
     unique = {(each.url.rule, each.route.methods, each.route.place): each for each in found}
     return list(unique.values())
+
+
+def _is_writable(served: Served, findings: Findings) -> bool:
+    """Tell whether a path pattern can say where the route is; report it where it has CORS of its own."""
+    if not path_faults(served.url.glob) and not is_refused_path(served.url.glob):
+        return True
+    if served.route.decorations or served.route.by_method or any(each.applied for each in served.below):
+        what = f"The route {served.url.rule} cannot be written as a path pattern, and is left out."
+        fix = "look which rule takes its path now"
+        findings.add(Code.PATH, served.route.place, what, fix=fix)
+    return False
 
 
 def _walk(router: Router, prefix: str | None, below: tuple[Blueprint, ...], depth: int) -> Iterator[Served]:

@@ -12,10 +12,10 @@ from flask_cors.core import sanitize_regex_param, try_match_any_pattern
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from corsproxy.bridges.flask.asking import problems_with
 from corsproxy.bridges.flask.findings import Code, Findings, Place
 from corsproxy.bridges.flask.objects import Option
 from corsproxy.bridges.flask.origins import Entry, carry_origins, matcher_of
-from corsproxy.bridges.flask.proving import problems_with
 
 PLACE = Place("app.py", 1)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from corsproxy.bridges.flask.asking import load_text
 from corsproxy.bridges.flask.importing import Imported, import_flask
-from corsproxy.bridges.flask.proving import load_text
 from corsproxy.cors.rule import Rule
 
 HEAD = "from flask import Flask, Blueprint\nfrom flask_cors import CORS, cross_origin\nimport os\n"
@@ -325,3 +325,26 @@ def test_cors_on_a_blueprint_that_takes_none_of_its_routes_is_told(tmp_path: Pat
     )
     found = read(tmp_path, {"app.py": text})
     assert (origins(found), codes(found), codes(found, losses=False)) == ([A], [], ["no_effect"])
+
+
+@pytest.mark.parametrize(
+    ("rule", "path", "loss", "note"),
+    [
+        ("/report.<fmt>", "/report*", [], ["path_rewritten"]),
+        ("/<name>.<fmt>", "/*", [], ["path_rewritten"]),
+        ("/<name>/v1.<fmt>/x", "/*/v1*/x", [], ["path_rewritten"]),
+        ("/price$", "/price*", [], ["path_rewritten"]),
+        ("/a//b", "/a//b", [], []),
+        ("/with space", "/with space", [], []),
+        ("/caf\u00e9", "/caf\u00e9", [], []),
+        ("/what?", None, ["path"], []),
+        ("/50%", None, ["path"], []),
+        ("/a/../b", None, ["path"], []),
+    ],
+)
+def test_odd_urls(rule: str, path: str | None, loss: list[str], note: list[str], tmp_path: Path) -> None:
+    text = f"{APP}@app.get({rule!r})\n@cross_origin(origins='{A}')\ndef f(**k): ...\n@app.get('/z')\n@cross_origin()\ndef z(): ...\n"
+    found = read(tmp_path, {"app.py": text})
+    paths = [each for one in rules(found) for each in one.paths]
+    assert set(paths) == {"/z", *([path] if path else [])}
+    assert (codes(found), codes(found, losses=False)) == (loss, note)
