@@ -51,8 +51,8 @@ class Client:
                 ) as response,
             ):
                 host = response.url.host or ""
-                if response.status < 200:
-                    raise ValueError("an upgrade that nobody asked for")
+                if response.status < 200:  # an upgrade that nobody asked for
+                    return failure_of(ValueError(), sent, self._timeout, is_resolving=False)
                 return Answer(
                     status=response.status,
                     phrase=response.reason or "",
