@@ -61,7 +61,15 @@ GRANTED = {b"access-control-allow-origin": APP}
 @pytest.mark.parametrize(
     ("status", "fields", "method", "names", "step", "cause", "reason"),
     [
-        (302, {b"location": b"/"}, "PUT", (), Step.PREFLIGHT_REDIRECT, Cause.PREFLIGHT_REDIRECT, Reason.BACKEND_REDIRECT),
+        (
+            302,
+            {b"location": b"/"},
+            "PUT",
+            (),
+            Step.PREFLIGHT_REDIRECT,
+            Cause.PREFLIGHT_REDIRECT,
+            Reason.BACKEND_REDIRECT,
+        ),
         (404, {}, "PUT", (), Step.PREFLIGHT_ORIGIN, Cause.ORIGIN_MISSING, Reason.ORIGIN_NOT_ALLOWED),
         (404, GRANTED, "PUT", (), Step.PREFLIGHT_STATUS, Cause.PREFLIGHT_STATUS, Reason.ORIGIN_NOT_ALLOWED),
         (204, GRANTED, "PUT", (), Step.PREFLIGHT_METHOD, Cause.METHOD, Reason.METHOD_NOT_ALLOWED),
