@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from corsproxy.bridges.flask.asking import is_refused_path
 from corsproxy.bridges.flask.options import is_regex
 from corsproxy.bridges.flask.patterns import Open, Pieces, Untranslatable, read
+from corsproxy.bridges.flask.values import Unknown
 from corsproxy.cors.path import path_faults, segments_of
 from corsproxy.cors.trie import NEVER, SegmentTrie
 
@@ -117,6 +118,13 @@ def takes(globs: Iterable[str], path: str) -> bool:
 def resource(pattern: object, routes: Sequence[Url]) -> Resource:
     """Read one resource; `routes` are all that the project has."""
     shown = str(getattr(pattern, "pattern", pattern))
+    if not isinstance(pattern, (str, re.Pattern)) or not isinstance(getattr(pattern, "pattern", ""), str):
+        why = (
+            f"it is {pattern.why}"
+            if isinstance(pattern, Unknown)
+            else "it is neither a text nor an expression"
+        )
+        return Resource("?", (), None, fault=why)
     if isinstance(pattern, str) and not is_regex(pattern):
         faults = path_faults(pattern)
         fault = f"no request has that path: a path {faults[0]}" if faults else ""

@@ -226,6 +226,10 @@ def test_imports_and_factories(files: dict[str, str], tmp_path: Path) -> None:
         (f"{HEAD}bp = Blueprint('bp', __name__)\n@bp.get('/x')\n@cross_origin('x')\ndef x(): ...\n", "unregistered"),
         (f"{APP}@cross_origin()\ndef x(): ...\n@app.get('/y')\n@cross_origin()\ndef y(): ...\n", "unregistered"),
         (f"{APP}CORS(app, origins='{A}')\nother = Flask('y')\nCORS(other)\nCORS(app, origins='{A}')\n", "several_apps"),
+        (f"{APP}import db\nCORS(app, resources={{db.prefix(): {{'origins': '{A}'}}, '/x': {{}}}})\n", "path"),
+        (f"{APP}import db\nCORS(app, origins='{A}', resources=[db.one(), '/x'])\n", "path"),
+        (f"{APP}import db\nCORS(app, resources={{'/x': db.options()}})\n", "origin_unknown"),
+        (f"{APP}import db\nfor name in db.names():\n    CORS(app, origins='{A}')\n", "condition"),
         (f"{APP}CORS(app, origins='{A}', methods='GET POST')\n", "method"),
         (f"{APP}import db\nCORS(app, origins='{A}', methods=db.methods())\n", "option_unknown"),
         (f"{APP}import db\nCORS(app, origins='{A}', supports_credentials=db.flag)\n", "option_unknown"),
@@ -348,3 +352,25 @@ def test_odd_urls(rule: str, path: str | None, loss: list[str], note: list[str],
     paths = [each for one in rules(found) for each in one.paths]
     assert set(paths) == {"/z", *([path] if path else [])}
     assert (codes(found), codes(found, losses=False)) == (loss, note)
+
+
+def test_an_app_that_is_made_in_several_ways_is_told(tmp_path: Path) -> None:
+    made = (
+        f"{HEAD}LISTS = {{'dev': '*', 'live': '{A}'}}\n"
+        "def create_app(name):\n    app = Flask(__name__)\n    CORS(app, origins=LISTS[name])\n    return app\n"
+    )
+    files = {
+        "web.py": made,
+        "manage.py": "from web import create_app\napp = create_app('dev')\n",
+        "wsgi.py": "from web import create_app\napp = create_app('live')\n",
+    }
+    found = read(tmp_path, files)
+    assert (origins(found), codes(found)) == ([A], ["several_apps"])
+    alone = import_flask(tmp_path / "manage.py", {}, upstream="http://127.0.0.1:5000")
+    assert (origins(alone), codes(alone)) == (["*"], [])
+
+
+def test_ten_thousand_origins_are_carried_over(tmp_path: Path) -> None:
+    text = f"{APP}CORS(app, origins=[f'https://t{{n}}.example' for n in range(10000)], supports_credentials=True)\n"
+    found = read(tmp_path, {"app.py": text})
+    assert (len(origins(found)), codes(found)) == (10000, [])
