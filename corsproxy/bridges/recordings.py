@@ -22,10 +22,10 @@ MOST_KINDS = 50_000
 _ESCAPE = re.compile(rb"\\x([0-9a-f]{2})")
 _NOT_REFUSED = {Reason.NO_ORIGIN, Reason.SAME_ORIGIN, Reason.ORIGIN_ALLOWED}
 _UNREADABLE = {Reason.BAD_REQUEST, Reason.HEAD_TOO_LARGE}
-# Fields of a log line that are cut, and the length that tells.
+# Fields of a log line that may be cut, and the least length at which they are.
 _CUT_AT = {
     "origin": 256,
-    "path": 1024,
+    "path": 512,
     "host": 128,
     "method": 32,
     "requested_method": 32,

@@ -206,10 +206,11 @@ def test_what_was_cut_is_left_out_and_said() -> None:
     witness = Witness(API)
     witness.serve(get(b"https://" + b"x" * 5000))
     witness.serve(get(path=b"/" + b"x" * 5000))
+    witness.serve(get(path=b"/" + b'"' * 900))
     told, logged = witness.recordings()
     assert told.requests == logged.requests == ()
-    assert told.notes == ("2 requests were too long to be kept whole; they are left out.",)
-    assert logged.notes == ("2 lines left out: something is too long to be there whole.",)
+    assert told.notes == ("3 requests were too long to be kept whole; they are left out.",)
+    assert logged.notes == ("3 lines left out: something is too long to be there whole.",)
 
 
 def test_what_former_rules_decided_is_left_out_and_said() -> None:
