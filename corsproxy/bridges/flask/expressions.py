@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from corsproxy.bridges.flask.choices import merged, said, shown, truth
 from corsproxy.bridges.flask.findings import Place
 from corsproxy.bridges.flask.values import (
     Bound,
@@ -27,11 +28,10 @@ from corsproxy.bridges.flask.values import (
     place_of,
 )
 
-__all__ = ["Call", "Expressions", "TooMuch", "merged", "said", "truth"]
+__all__ = ["Call", "Expressions", "TooMuch"]
 
 MOST_STEPS = 400_000
 MOST_ITEMS = 20_000
-_MOST_MERGED = 200
 
 
 class Call(NamedTuple):
@@ -63,50 +63,6 @@ _COMPARE: Mapping[type[ast.cmpop], Callable[[Any, Any], object]] = MappingProxyT
     }
 )  # fmt: skip
 _FAULTS = (TypeError, ValueError, KeyError, IndexError, AttributeError, ArithmeticError, LookupError)
-
-
-def said(node: ast.AST, longest: int = 60) -> str:
-    """Write source as it stands, shortened."""
-    text = " ".join(ast.unparse(node).split())
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
-
-
-def truth(value: object) -> bool | None:
-    """Tell whether Python takes a value for true; None where that is not known."""
-    if isinstance(value, (Unknown, External)):
-        return None
-    if isinstance(value, (str, int, float, list, tuple, dict, type(None))):
-        return bool(value)
-    return True
-
-
-def merged(one: object, other: object, why: str, place: Place) -> object:
-    """Return what is common to two outcomes of something unknown."""
-    if one is other or (is_known(one) and is_known(other) and type(one) is type(other) and one == other):
-        return one
-    if isinstance(one, list) and isinstance(other, list) and len(one) + len(other) <= _MOST_MERGED:
-        shared = [item for item in one if any(item is twin or item == twin for twin in other)]
-        rest = [item for item in (*one, *other) if not any(item is twin or item == twin for twin in shared)]
-        return [*shared, Unknown(why, place, _maybe(rest))]
-    return Unknown(why, place, _maybe([one, other]))
-
-
-def _maybe(values: Sequence[object]) -> tuple[str, ...]:
-    """Say what something may be: a few words, whatever it is made of."""
-    found = [
-        word for value in values for word in (value.maybe if isinstance(value, Unknown) else (_shown(value),))
-    ]
-    return tuple(dict.fromkeys(found))[:6]
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, str):
-        return repr(str(value[:80]))
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(_shown(item) for item in value[:6])}]"[:200]
-    if isinstance(value, (bool, int, float, type(None))):
-        return repr(value)
-    return value.why if isinstance(value, Unknown) else f"a {type(value).__name__.lower()}"
 
 
 class Expressions:
@@ -226,7 +182,7 @@ class Expressions:
                 continue  # as a default beside `or` means it
             if known is None:
                 rest = [self.evaluate(later, scope) for later in node.values[number + 1 :]]
-                maybe = tuple(_shown(item) for item in rest if is_or and is_known(item))
+                maybe = tuple(shown(item) for item in rest if is_or and is_known(item))
                 return Unknown(f"`{said(node)}`", place_of(value, self.place(node, scope)), maybe)
             if known is is_or:
                 return value
@@ -303,7 +259,7 @@ class Expressions:
             return value
         if isinstance(value, (Unknown, External)) or isinstance(key, Unknown):
             choices = value.values() if isinstance(value, dict) else ()
-            maybe = tuple(_shown(choice) for choice in choices if is_known(choice))
+            maybe = tuple(shown(choice) for choice in choices if is_known(choice))
             return Unknown(f"`{said(node)}`", place_of(key, self.place(node, scope)), maybe[:4])
         try:
             item: object = value[key]  # type: ignore[index]

@@ -35,6 +35,7 @@ class Code(StrEnum):
     UNREAD = "unread"
     BY_HAND = "by_hand"
     OLD_VERSION = "old_version"
+    WEBSOCKET = "websocket"
     # Notes.
     ENVIRONMENT = "environment"
     REDUNDANT = "redundant"

@@ -13,15 +13,16 @@ from pathlib import Path
 from corsproxy.bridges.flask.asking import load_text, problems_with
 from corsproxy.bridges.flask.document import as_yaml
 from corsproxy.bridges.flask.environment import Environment
-from corsproxy.bridges.flask.expressions import TooMuch, said
+from corsproxy.bridges.flask.expressions import TooMuch
 from corsproxy.bridges.flask.findings import Code, Finding, Findings, Place
 from corsproxy.bridges.flask.framework import Project
 from corsproxy.bridges.flask.objects import App, Option
 from corsproxy.bridges.flask.pinned import Pinned, pinned
 from corsproxy.bridges.flask.proving import cases_for
+from corsproxy.bridges.flask.remarks import report_by_hand, report_defaults, report_websockets
 from corsproxy.bridges.flask.rules import Draft, draft_rules
 from corsproxy.bridges.flask.sources import NothingToRead, Sources
-from corsproxy.bridges.flask.values import Function, Located, Scope, Unknown
+from corsproxy.bridges.flask.values import Function, Scope, Unknown
 from corsproxy.config.load import Loaded
 from corsproxy.config.problem import ConfigError, Problem
 
@@ -78,8 +79,9 @@ def import_flask(path: Path, environ: Mapping[str, str], *, upstream: str) -> Im
     for decoration in project.decorations:
         what = "This @cross_origin is on something whose URL was not found."
         findings.add(Code.UNREGISTERED, decoration.place, what, fix="write a rule for its path")
-    _report_defaults(project, findings)
-    _report_by_hand(trees, sources, findings)
+    report_defaults(project, findings)
+    report_by_hand(trees, sources, findings)
+    report_websockets(trees, sources, findings)
     if not drafts:
         raise NothingFound(path, list(findings))
     return _written(path, version, upstream, drafts, findings)
@@ -244,69 +246,3 @@ def _settings(app: App) -> list[object]:
         )
 
     return [(applied.place, shown(applied.options), shown(applied.config)) for applied in app.applied]
-
-
-# -- what else is told
-
-
-def _report_defaults(project: Project, findings: Findings) -> None:
-    """Name what was taken from the environment of this call, or is a default because the environment lacks it."""
-    for place in _places(project):
-        if place in project.defaulted:
-            what = f"{project.defaulted[place]} is not set here: the default in the source was taken."
-            findings.add(
-                Code.ENVIRONMENT,
-                place,
-                what,
-                fix="import with the environment of the deployment, or with its .env",
-            )
-        elif place.file.startswith("environment "):
-            what = "This was taken from the environment of this call."
-            findings.add(Code.ENVIRONMENT, place, what)
-
-
-def _places(project: Project) -> Iterator[Place]:
-    """Yield the places of every value that was used."""
-    options: list[Option] = []
-    for router in (*project.apps, *project.blueprints):
-        for applied in router.applied:
-            options += [*applied.options.values()]
-            options += [option for key, option in applied.config.items() if key.startswith("CORS_")]
-        for route in router.routes:
-            options += [o for each in route.decorations for o in each.options.values()]
-    for option in options:
-        yield option.place
-        yield from _inside(option.value)
-
-
-def _inside(value: object) -> Iterator[Place]:
-    if isinstance(value, Located):
-        yield value.place
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _inside(item)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _inside(item)
-
-
-_BY_HAND = re.compile(r"access-control-allow-origin", re.IGNORECASE)
-
-
-def _report_by_hand(trees: Mapping[Path, ast.Module], sources: Sources, findings: Findings) -> None:
-    """Name the lines that set CORS fields without Flask-CORS."""
-    for path, tree in trees.items():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Assign):
-                keys = [target.slice for target in node.targets if isinstance(target, ast.Subscript)]
-            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
-                keys = [node.args[0]] if node.func.attr in {"add", "set", "setdefault", "add_header"} else []
-            else:
-                continue
-            if any(
-                isinstance(k, ast.Constant) and isinstance(k.value, str) and _BY_HAND.fullmatch(k.value)
-                for k in keys
-            ):
-                what = f"{said(node)} sets the field by hand, and is not part of Flask-CORS: the proxy removes it."
-                fix = "add what it allows to the rules"
-                findings.add(Code.BY_HAND, Place(sources.shown(path), node.lineno), what, fix=fix)

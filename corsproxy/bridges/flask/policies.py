@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from corsproxy.bridges.flask.expressions import truth
+from corsproxy.bridges.flask.choices import truth
 from corsproxy.bridges.flask.findings import Code, Findings, Place
 from corsproxy.bridges.flask.objects import Option
 from corsproxy.bridges.flask.options import DEFAULT, is_regex

@@ -7,7 +7,8 @@ whole by `decorators`, or method by method.
 import ast
 from collections.abc import Iterable
 
-from corsproxy.bridges.flask.expressions import Call, said
+from corsproxy.bridges.flask.choices import said
+from corsproxy.bridges.flask.expressions import Call
 from corsproxy.bridges.flask.findings import Code, Findings, Place
 from corsproxy.bridges.flask.objects import Api, App, Blueprint, Decoration, Mark, Mount, Route, Router, View
 from corsproxy.bridges.flask.sources import Sources

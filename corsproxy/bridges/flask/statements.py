@@ -13,7 +13,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from corsproxy.bridges.flask.expressions import Expressions, merged, said, truth
+from corsproxy.bridges.flask.choices import merged, said, truth
+from corsproxy.bridges.flask.expressions import Expressions
 from corsproxy.bridges.flask.sources import Sources
 from corsproxy.bridges.flask.values import (
     Class,

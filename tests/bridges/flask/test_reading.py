@@ -230,6 +230,7 @@ def test_imports_and_factories(files: dict[str, str], tmp_path: Path) -> None:
         (f"{APP}import db\nCORS(app, origins='{A}', resources=[db.one(), '/x'])\n", "path"),
         (f"{APP}import db\nCORS(app, resources={{'/x': db.options()}})\n", "origin_unknown"),
         (f"{APP}import db\nfor name in db.names():\n    CORS(app, origins='{A}')\n", "condition"),
+        (f"{APP}from flask_socketio import SocketIO\nCORS(app, origins='{A}')\n", "websocket"),
         (f"{APP}CORS(app, origins='{A}', methods='GET POST')\n", "method"),
         (f"{APP}import db\nCORS(app, origins='{A}', methods=db.methods())\n", "option_unknown"),
         (f"{APP}import db\nCORS(app, origins='{A}', supports_credentials=db.flag)\n", "option_unknown"),
