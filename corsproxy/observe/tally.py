@@ -77,8 +77,9 @@ class Tally:
                 self.clients += (client,)
             else:
                 self.is_capped = True
-        if len(self.samples) < MOST_SAMPLES and len(record.path) <= LONGEST_PATH:
-            sample = Sample(record.host[:LONGEST_HOST], record.path, record.sec_fetch_site == b"same-origin")
+        is_whole = len(record.path) <= LONGEST_PATH and len(record.host) <= LONGEST_HOST
+        if is_whole and len(self.samples) < MOST_SAMPLES:
+            sample = Sample(record.host, record.path, record.sec_fetch_site == b"same-origin")
             if sample not in self.samples:
                 self.samples += (sample,)
 
