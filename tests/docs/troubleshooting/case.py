@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable
-from typing import Any
+from pathlib import Path
 
 from corsproxy.bridges.console import read_console
 from corsproxy.bridges.recorded import BadPaste
@@ -13,7 +13,6 @@ from tests.docs.troubleshooting.stage import Proxy, Said, Stage, with_line
 
 __all__ = ["CASES", "Case", "case"]
 
-APP = "https://app.example.com"
 # Where `explain` has lines pasted: in place of one line, or after it.
 _SHOWN = re.compile(
     r"^  \S+:(?P<line>\d+)  (?:replace (?P<count>this line) with|add (?:this|these lines) after this line)\n"
@@ -94,7 +93,7 @@ class Case:
         line = FIREFOX.format(url=self.blanks["url"], reason=words)
         assert cause_of(line) == cause_of(chrome), line
 
-    async def asks(self, *, stdin: str = "", cwd: Any = None, more: str = "") -> list[Said]:
+    async def asks(self, *, stdin: str = "", cwd: Path | None = None, more: str = "") -> list[Said]:
         """Run the row's commands and hear what it says they say; `more` is what they need only here."""
         assert not set('"$`\\') & set(self.blanks.get("line", "")), (
             "this line cannot be pasted between quotes"

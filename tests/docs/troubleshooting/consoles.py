@@ -225,3 +225,4 @@ async def mixed_content(at: Case) -> None:
     await at.asks(more=f" --resolve api.example.com:{port}:127.0.0.1")
     one = at.stage.another("tls", at.with_own_line(at.stage.proxy.text))
     await at.works(Call(url=f"https://api.example.com:{one.port}/mixed-content/items"))
+    one.end()

@@ -24,7 +24,7 @@ async def does_not_start(at: Case) -> None:
     assert at.row.seen == [str((await at.stage.run("corsproxy run", cwd=folder)).status)]
     await at.asks(cwd=folder)
     mended = at.with_own_line(text, in_rule=True)
-    at.stage.another("mended", mended).process.stop()
+    at.stage.another("mended", mended).end()
 
 
 @case
@@ -34,7 +34,7 @@ async def port_taken(at: Case) -> None:
     [said] = await at.asks(cwd=folder)
     at.matches(at.row.seen[0], said.text)
     assert said.status == 2
-    at.stage.another("elsewhere", at.with_own_line(text)).process.stop()
+    at.stage.another("elsewhere", at.with_own_line(text)).end()
 
 
 @case

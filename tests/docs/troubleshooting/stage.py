@@ -7,6 +7,7 @@ told to find here; of what the chapter says only ports are exchanged. What one r
 import asyncio
 import hashlib
 import json
+import os
 import re
 import shlex
 import shutil
@@ -107,7 +108,9 @@ class Proxy:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
         argv = (sys.executable, "-m", "corsproxy", "run")
-        return cls(file, port, processes.start(*argv, ports=[port], cwd=folder))
+        process = processes.start(*argv, cwd=folder, environ={"CORSPROXY_CONFIG": ""})
+        process.wait_for_text('"message":"serving ')
+        return cls(file, port, process)
 
     @property
     def url(self) -> str:
@@ -116,6 +119,10 @@ class Proxy:
     @property
     def text(self) -> str:
         return self.file.read_text()
+
+    def end(self) -> None:
+        """End it at once: its drain is not what is tried here."""
+        self.process.stop(signal.SIGKILL)
 
     async def take(self, text: str) -> None:
         """Change the file, and wait until the proxy has taken it."""
@@ -176,6 +183,7 @@ async def prompting() -> AsyncIterator[Prompt]:
         stdin=pipe,
         stdout=pipe,
         limit=1 << 20,
+        env={**os.environ, "CORSPROXY_CONFIG": ""},
     )
     try:
         yield Prompt(process)
