@@ -214,7 +214,8 @@ def _idle_tls(wire: Wire) -> None:
     """Whole handshakes, one answer over each, and then nothing."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    for raw in wire.crowd(1_500):
+    for _ in range(1_500):  # one by one: a handshake has its time
+        (raw,) = wire.crowd(1)
         raw.settimeout(10)
         client = wire.stack.enter_context(context.wrap_socket(raw))
         client.sendall(GET.message)

@@ -32,6 +32,7 @@ __all__ = ["CONNECTION", "HIGHEST", "Cost", "broken", "free_port", "measure", "t
 
 HIGHEST = 100  # times; the issue's own
 CONNECTION = (256 + 32) * 1024  # bytes that any connection may hold: one read of the event loop, and itself
+_MANY = 100  # connections, for a share of each to mean something
 _PATIENCE = 20.0
 _SETTLE = 1.0
 
@@ -61,7 +62,10 @@ def measure(
     cores: Cores, folder: Path, ways: Sequence[Way], say: Callable[[str], None]
 ) -> tuple[Cost, list[Cost]]:
     """Measure a plain GET, then each way; raises DidNotStart and OSError."""
-    with Children(folder) as children:
+    usable = os.sched_getaffinity(0)
+    with ExitStack() as stack:
+        children = stack.enter_context(Children(folder))
+        stack.callback(os.sched_setaffinity, 0, usable)
         backend = free_port()
         children.start(
             "backend",
@@ -261,7 +265,7 @@ def _row(cost: Cost, plain: Cost) -> tuple[str, ...]:
         f"{cost.sent / 1e6:,.1f}",
         f"{cost.memory / 2**20:,.1f}",
         f"{cost.memory / cost.sent:.1f}",
-        f"{cost.memory / cost.connections / 1024:,.1f}",
+        f"{cost.memory / cost.connections / 1024:,.1f}" if cost.connections >= _MANY else "",
         f"{cost.cpu:.2f}",
         f"{cost.cpu_a_byte / plain.cpu_a_byte:.1f}",
         f"{cost.logged / cost.sent:.1f}",

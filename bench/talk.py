@@ -128,9 +128,10 @@ def _read(wire: Wire, talk: Talk) -> bool:
             wire.outcome["closed"] += 1
         return False
     text = talk.held + data
-    statuses = _STATUS.findall(text)
-    wire.outcome.update(status.decode() for status in statuses)
-    talk.due -= len(statuses)
-    # Cut after the last status, so that none is found twice.
-    talk.held = text[max(text.rfind(b"HTTP/1.1 ") + _SEAM + 1 if statuses else 0, len(text) - _SEAM) :]
+    seen = 0
+    for found in _STATUS.finditer(text):
+        wire.outcome[found[1].decode()] += 1
+        talk.due -= 1
+        seen = found.end()
+    talk.held = text[max(seen, len(text) - _SEAM) :]
     return talk.to_end or talk.due > 0

@@ -13,7 +13,7 @@ from bench.canary import Served
 from bench.cli import main
 from bench.greedy import Cost
 from bench.publish import BEGIN, END, publish_tables
-from bench.talk import PACKET, Talk, Wire, pump
+from bench.talk import PACKET, Talk, Wire, _read, pump
 
 PLAIN = Cost("get", "plain", 16, 1_000, 706_000, 1 << 20, 0.02, 0, {"200": 1_000}, Served(10, 0, 1.0, 2.0))
 FINE = Cost("idle", "idle ones", 10, 10, 1_000, 99_000, 0.002, 90_000, {"200": 10}, Served(10, 0, 1.0, 2.0))
@@ -44,7 +44,7 @@ def test_the_table() -> None:
     assert len(table.header) == len(table.rows[0]) == len(table.rows[1])
     assert table.rows[0][:3] == ("", "plain", "0.7")
     assert table.rows[1] == (
-        "`idle`", "idle ones", "0.0", "0.1", "99.0", "9.7", "0.00", "70.6", "90.0", "1.0", "2", "-",
+        "`idle`", "idle ones", "0.0", "0.1", "99.0", "", "0.00", "70.6", "90.0", "1.0", "2", "-",
     )  # fmt: skip
 
 
@@ -84,6 +84,20 @@ def test_what_is_sent_is_counted_as_on_a_wire_and_statuses_wherever_they_are_cut
         stack.close()
         serving.join()
     assert (wire.connections, wire.sent, wire.outcome) == (1, 4 * PACKET + 5, {"200": 1, "403": 1})
+
+
+@pytest.mark.parametrize("cut", range(1, 60))
+def test_a_status_is_found_once_wherever_two_reads_meet(cut: int) -> None:
+    answers = b"HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 403 No\r\n\r\n" * 2
+    here, there = socket.socketpair()
+    with here, there, ExitStack() as stack:
+        here.setblocking(False)
+        wire, talk = Wire(0, stack), Talk(here, memoryview(b""), 4)
+        is_more = True
+        for piece in (answers[:cut], answers[cut:]):
+            there.sendall(piece)
+            is_more = _read(wire, talk)
+    assert (wire.outcome, is_more) == ({"200": 2, "403": 2}, False)
 
 
 def test_a_crowd_is_no_larger_than_files_may_be_open(monkeypatch: pytest.MonkeyPatch) -> None:
