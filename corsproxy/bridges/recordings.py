@@ -19,6 +19,7 @@ __all__ = ["BadRecording", "read_decisions", "read_log"]
 
 MOST_PLACES = 2000  # addresses of one kind of request in a log
 MOST_KINDS = 50_000
+LATEST = 1e11  # in the year 5138
 _ESCAPE = re.compile(rb"\\x([0-9a-f]{2})")
 _NOT_REFUSED = {Reason.NO_ORIGIN, Reason.SAME_ORIGIN, Reason.ORIGIN_ALLOWED}
 _UNREADABLE = {Reason.BAD_REQUEST, Reason.HEAD_TOO_LARGE}
@@ -45,7 +46,7 @@ def read_decisions(document: Mapping[str, Any]) -> Recording:
         current = [entry for entry in entries if entry.get("generation", generation) == generation]
         requests = tuple(_requests_of(current))
         cut = sum(request["count"] for entry in current for request in entry["requests"] if _is_cut(request))
-        since, now = float(document["since"]), float(document["now"])
+        since, now = _time(document["since"]), _time(document["now"])
         notes = [
             _note(sum(entry["count"] for entry in entries if entry not in current), "was", "were", "decided by former rules"),
             _note(int(document.get("forgotten", 0)), "has", "have", "no entry any more, because others came more often"),
@@ -57,6 +58,13 @@ def read_decisions(document: Mapping[str, Any]) -> Recording:
             "corsproxy of this version."
         ) from None
     return Recording(requests=requests, first=since, last=now, notes=tuple(filter(None, notes)))
+
+
+def _time(said: Any) -> float:
+    at = float(said)
+    if not 0.0 <= at < LATEST:
+        raise ValueError(f"{said} is no time")
+    return at
 
 
 def _note(count: int, was: str, were: str, what: str) -> str:
@@ -89,7 +97,7 @@ def _requests_of(entries: Iterable[Mapping[str, Any]]) -> Iterator[Recorded]:
                 request_method=_optional(request["requested_method"]),
                 request_headers=_optional(request["requested_headers"]),
                 before=before,
-                count=request["count"],
+                count=int(request["count"]),
                 places=dict.fromkeys(places),
             )
 

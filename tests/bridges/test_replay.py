@@ -231,8 +231,34 @@ def test_what_former_rules_decided_is_left_out_and_said() -> None:
     )
 
 
+EMPTY = {"generation": 1, "since": 1.0, "now": 2.0, "refusals": [], "allowed": []}
+ENTRY = {"origin": "x", "kind": "actual", "reason": "origin_allowed", "action": "forward", "count": 1}
+REQUEST = {"method": "GET", "requested_method": None, "requested_headers": None, "count": 1}
+SOMEWHERE = {"host": "", "path": "/"}
+
+
+def served(entry: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
+    return EMPTY | {"allowed": [ENTRY | entry | {"requests": [REQUEST | {"at": [SOMEWHERE]} | request]}]}
+
+
+def test_a_document_by_hand() -> None:
+    assert len(read_decisions(served({}, {})).requests) == 1
+
+
 @pytest.mark.parametrize(
-    "document", [{}, {"generation": 1}, {"generation": 1, "refusals": [1], "allowed": []}]
+    "document",
+    [
+        {},
+        {"generation": 1},
+        EMPTY | {"refusals": [1]},
+        EMPTY | {"since": 1e300},
+        EMPTY | {"now": "nan"},
+        EMPTY | {"allowed": [ENTRY]},
+        served({"reason": "whim"}, {}),
+        served({"origin": "\u212a"}, {}),
+        served({}, {"count": "x"}),
+        served({}, {"at": [{"host": None, "path": ""}]}),
+    ],
 )
 def test_what_is_no_document(document: dict[str, Any]) -> None:
     with pytest.raises(BadRecording, match=r"^This is no document of /decisions"):
