@@ -33,6 +33,7 @@ __all__ = ["ClientConnection"]
 _PIPELINE_LIMIT = 64 * 1024  # bytes read ahead of the request that is being served
 _LINGER_BYTES = 4 * 1024 * 1024  # of an upload that nobody wants, read so that the answer is not lost
 _LINGER_SECONDS = 5.0
+_GOODBYE_SECONDS = 1.0
 _HEADS_A_TURN = 8  # of one connection, before others get their turn
 _FORGET_SECONDS = 5.0  # an idle connection costs little
 # While draining, an idle connection may carry one more request that is already on its way.
@@ -65,6 +66,7 @@ class ClientConnection(asyncio.Protocol):
         self._is_ending = False  # no further request is read
         self._lingered = 0
         self._lingers_since = 0.0
+        self._goodbye_since = 0.0
         self.is_write_paused = False
         self._held_by_upstream = False
         self._held_by_buffer = False
@@ -394,7 +396,9 @@ class ClientConnection(asyncio.Protocol):
         if self.tunnel is not None:
             return
         if self._is_ending or self.is_write_paused:
-            if self._lingers_since:
+            if self._has_said_goodbye(now):
+                is_over = True
+            elif self._lingers_since:
                 is_over = now - self._lingers_since > _LINGER_SECONDS
             else:
                 is_over = now - self.moved > self.engine.timeouts.client_body
@@ -414,6 +418,21 @@ class ClientConnection(asyncio.Protocol):
             limit = timeouts.upstream_idle_body if exchange.response_begun else timeouts.upstream_response
             if now - exchange.moved > limit:
                 exchange.failed(fault(Reason.UPSTREAM_TIMEOUT, "the backend was silent for too long"))
+
+    def _has_said_goodbye(self, now: float) -> bool:
+        """Tell whether TLS only waits for an answer to our close_notify, which nobody owes us (RFC 8446 §6.1)."""
+        transport = self.transport
+        if (
+            self._scheme != b"https"
+            or not transport.is_closing()
+            or transport.get_write_buffer_size()
+            or untaken(transport.get_extra_info("socket").fileno())
+        ):
+            self._goodbye_since = 0.0
+        elif not self._goodbye_since:
+            # What TLS has given to the transport below cannot be asked for; in a second it would be with the kernel.
+            self._goodbye_since = now
+        return 0.0 < self._goodbye_since <= now - _GOODBYE_SECONDS
 
     def progress(self) -> int | None:
         """Return how far it is with what only it holds up, while it has a connection to the backend; else None."""

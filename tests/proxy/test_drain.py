@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from corsproxy.config.settings import Timeouts
 from tests.proxy.certificates import Certificates
 from tests.proxy.conftest import Staged
 from tests.proxy.test_tunnel import switched
-from tests.proxy.wire import GET, HOST, NONE_OPEN, OK, Peer, Stage, TlsPeer, get, until
+from tests.proxy.wire import GET, HOST, NONE_OPEN, OK, PATIENCE, Peer, Stage, TlsPeer, get, until
 
 CLOSING = OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
 
@@ -177,3 +178,23 @@ async def test_connections_that_wait_to_be_accepted_are_served(
         assert (await peer.response()).raw == CLOSING
         peer.close()
     await draining
+
+
+async def test_a_tls_client_that_never_says_goodbye_holds_nothing_up(staged: Staged, tmp_path: Path) -> None:
+    certificates = Certificates.make(tmp_path)
+    stage = await staged(tls=certificates.server_files("a.example"), timeouts=Timeouts(drain=3600.0))
+    endpoint = stage.endpoints[0]
+
+    def shake_hands() -> ssl.SSLSocket:
+        sock = socket.create_connection((endpoint.host, endpoint.port), timeout=PATIENCE)
+        return certificates.client().wrap_socket(sock, server_hostname="a.example")
+
+    silent = await asyncio.to_thread(shake_hands)
+    with silent:
+        await until(lambda: stage.engine.gauges().client_connections == 1)
+        async with asyncio.timeout(
+            PATIENCE
+        ):  # asyncio itself waits half a minute for an answer to close_notify
+            await stage.engine.drain()
+        assert stage.engine.gauges() == NONE_OPEN
+        assert await asyncio.to_thread(silent.recv, 1) == b""  # our close_notify came first
