@@ -131,6 +131,10 @@ class UpstreamConnection(asyncio.Protocol):
         if self.tunnel is not None:
             self.tunnel.upstream_ended()
             return True
+        self._keep = False
+        # TLS tells the end also while reading is paused: chunks that wait for their turn have come before it.
+        while self._held and self._in_body and self.exchange is not None:
+            self.data_received(b"")
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:

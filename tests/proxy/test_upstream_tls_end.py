@@ -156,3 +156,29 @@ async def test_a_large_answer_that_ends_with_the_alert_is_whole(
         group.create_task(answer())
         assert await client.head() == b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
         assert await client.rest() == body
+
+
+@pytest.mark.parametrize("request_", VERSIONS.values(), ids=VERSIONS)
+async def test_small_chunks_that_end_with_the_alert_are_all_passed_on(
+    secured: Stage, backend: Backend, certificates: Certificates, request_: bytes
+) -> None:
+    """They take more than one turn of the loop, and the end has come before the second."""
+    client, tls = await asked(secured, backend, certificates, request_)
+    chunks = b"1\r\nx\r\n" * 4_000 + b"0\r\n\r\n"
+    await tls.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n" + chunks)
+    await tls.notify()
+    tls.peer.close()
+    response = await client.response()
+    assert (response.status, len(response.body), response.is_whole) == (200, 4_000, True)
+    assert await secured.book.ends() == (200, None)
+
+
+async def test_small_chunks_that_end_too_early_are_not_a_whole_answer(
+    secured: Stage, backend: Backend, certificates: Certificates
+) -> None:
+    client, tls = await asked(secured, backend, certificates, GET)
+    await tls.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 4_000)
+    await tls.notify()
+    tls.peer.close()
+    assert not (await client.rest_or_reset()).endswith(b"0\r\n\r\n")
+    assert await secured.book.ends() == (200, Reason.UPSTREAM_CLOSED)
