@@ -24,6 +24,7 @@ from corsproxy.bridges.flask.values import (
     Scope,
     Unknown,
     Unset,
+    is_bounded,
     is_known,
     place_of,
 )
@@ -229,6 +230,8 @@ class Expressions:
                 continue
             value = self.evaluate(part.value, scope)
             items += list(value) if isinstance(value, (list, tuple)) else [self.unknown(part, scope)]
+        if not all(map(is_bounded, items)):
+            return self.unknown(node, scope)
         if isinstance(node, ast.Set):
             return [item for number, item in enumerate(items) if item not in items[:number]]
         return tuple(items) if isinstance(node, ast.Tuple) else items
@@ -237,6 +240,7 @@ class Expressions:
         found: dict[object, object] = {}
         for key_node, value_node in zip(node.keys, node.values, strict=True):
             value = self.evaluate(value_node, scope)
+            value = value if is_bounded(value) else self.unknown(value_node, scope)
             if key_node is None:
                 if isinstance(value, dict):
                     found.update(value)

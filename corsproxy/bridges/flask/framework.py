@@ -39,6 +39,7 @@ from corsproxy.bridges.flask.values import (
     Scope,
     Unknown,
     Unset,
+    is_bounded,
     is_known,
 )
 
@@ -250,6 +251,8 @@ class Project(Routing):
 
     def _mutate(self, receiver: list[object] | dict[object, object], name: str, call: Call) -> object:
         unknown = self.guarded(None, call.node, call.scope)
+        if not all(is_bounded(value, receiver) for value in (*call.args, *call.keywords.values())):
+            return self.unknown(call.node, call.scope)
         if isinstance(receiver, list):
             if unknown is not None and name in {"append", "add", "extend", "update", "insert"}:
                 why = f"what is only there if {self.conditions[-1].why}"

@@ -13,7 +13,7 @@ from corsproxy.bridges.flask.findings import Code, Findings, Place
 from corsproxy.bridges.flask.framework import Project
 from corsproxy.bridges.flask.objects import Option
 from corsproxy.bridges.flask.sources import Sources
-from corsproxy.bridges.flask.values import Located
+from corsproxy.bridges.flask.values import Located, inside
 
 __all__ = ["report_by_hand", "report_defaults", "report_websockets"]
 
@@ -45,18 +45,7 @@ def _places(project: Project) -> Iterator[Place]:
             options += [o for each in route.decorations for o in each.options.values()]
     for option in options:
         yield option.place
-        yield from _inside(option.value)
-
-
-def _inside(value: object) -> Iterator[Place]:
-    if isinstance(value, Located):
-        yield value.place
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _inside(item)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _inside(item)
+        yield from (item.place for item in inside(option.value) if isinstance(item, Located))
 
 
 _BY_HAND = re.compile(r"access-control-allow-origin", re.IGNORECASE)

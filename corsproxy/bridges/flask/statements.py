@@ -24,6 +24,7 @@ from corsproxy.bridges.flask.values import (
     Module,
     Scope,
     Unknown,
+    is_bounded,
     is_known,
 )
 
@@ -293,7 +294,8 @@ class Statements(Expressions):
                 and isinstance(holder, dict)
                 and is_known(key)
             ):
-                holder[key] = self.guarded(value, node, scope)
+                kept = value if is_bounded(value, holder) else self.unknown(node, scope)
+                holder[key] = self.guarded(kept, node, scope)
         elif isinstance(target, ast.Attribute):
             holder = self.evaluate(target.value, scope)
             if isinstance(holder, (Class, Instance)):

@@ -5,6 +5,7 @@ Unknown that says why and where, and stays one in whatever is made of it. Text r
 """
 
 import ast
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -21,9 +22,13 @@ __all__ = [
     "Scope",
     "Unknown",
     "Unset",
+    "inside",
+    "is_bounded",
     "is_known",
     "place_of",
 ]
+
+_MOST_INSIDE = 50_000
 
 
 class Located(str):
@@ -172,10 +177,29 @@ class Bound:
     name: str
 
 
+def inside(value: object) -> Iterator[object]:
+    """Yield a value and what is in it, however deep; not more than are worth looking at, also where it holds itself."""
+    waiting = [value]
+    for _ in range(_MOST_INSIDE):
+        if not waiting:
+            return
+        item = waiting.pop()
+        yield item
+        if isinstance(item, (list, tuple)):
+            waiting += item
+        elif isinstance(item, dict):
+            waiting += [*item.keys(), *item.values()]
+    yield Unknown("too large to look through", place_of(value, Place("")))
+
+
+def is_bounded(value: object, holder: object = None) -> bool:
+    """Tell whether a value can be put into `holder`: not huge, and not with that very holder in it."""
+    if not isinstance(value, (list, tuple, dict)):
+        return True
+    found = list(inside(value))
+    return len(found) < 40_000 and all(item is not holder for item in found)
+
+
 def is_known(value: object) -> bool:
     """Tell whether a value is plain and whole: nothing unknown in it, however deep."""
-    if isinstance(value, (list, tuple)):
-        return all(map(is_known, value))
-    if isinstance(value, dict):
-        return all(is_known(key) and is_known(item) for key, item in value.items())
-    return not isinstance(value, (Unknown, External, Bound))
+    return not any(isinstance(item, (Unknown, External, Bound)) for item in inside(value))

@@ -372,6 +372,6 @@ def test_an_app_that_is_made_in_several_ways_is_told(tmp_path: Path) -> None:
 
 
 def test_ten_thousand_origins_are_carried_over(tmp_path: Path) -> None:
-    text = f"{APP}CORS(app, origins=[f'https://t{{n}}.example' for n in range(10000)], supports_credentials=True)\n"
+    text = f"{APP}X = [f'https://t{{n}}.example' for n in range(10000)]\nCORS(app, resources={{'/*': {{'origins': X}}}}, supports_credentials=True)\n"
     found = read(tmp_path, {"app.py": text})
     assert (len(origins(found)), codes(found)) == (10000, [])
