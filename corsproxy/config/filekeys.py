@@ -71,7 +71,9 @@ class UpstreamKeys(Section):
         "How long an idle connection is kept; below the backend's own keep-alive, to lose the race for it rarely.",
         default=1.5,
     )
-    tls: UpstreamTlsKeys | None = described("Only with https://.", default=None)
+    tls: UpstreamTlsKeys | None = described(
+        "Only with https://.", [{"ca": "ca.pem", "server_name": "api.internal"}], default=None
+    )
 
 
 class AdminKeys(Section):
@@ -133,13 +135,19 @@ class FileKeys(Section):
         Annotated[Literal["auto"], Tag("text")] | Annotated[int, Field(ge=1, le=256), Tag("number")],
         text_or("number", int),
     ] = described("Processes that share the port; auto is one for each core.", [1, "auto"], default=1)
-    tls: ServerTlsKeys | None = described("Terminate TLS on the TCP addresses of listen.", default=None)
+    tls: ServerTlsKeys | None = described(
+        "Terminate TLS on the TCP addresses of listen.",
+        [{"certificate": "tls.crt", "key": "tls.key"}],
+        default=None,
+    )
     upstream: Annotated[
         Annotated[Text, Tag("text")] | Annotated[UpstreamKeys, Tag("mapping")],
         text_or("mapping", dict),
     ] = described("The backend: a URL, or a mapping with more.", ["http://127.0.0.1:5000"])
     admin: AdminKeys = described(
-        "Health, metrics and status, on a listener of their own.", default=AdminKeys()
+        "Health, metrics and status, on a listener of their own.",
+        [{"listen": "127.0.0.1:9901"}],
+        default=AdminKeys(),
     )
     trusted_proxies: list[Text] = described(
         "Networks whose X-Forwarded-* and Forwarded fields are believed.", [["10.0.0.0/8"]], default=[]
@@ -149,16 +157,22 @@ class FileKeys(Section):
         [["https://api.example.com"]],
         default=[],
     )
-    timeouts: TimeoutKeys = described("How long each step may take.", default=TimeoutKeys())
-    limits: LimitKeys = described("How much is accepted; 0 is no limit.", default=LimitKeys())
-    log: LogKeys = described("What is logged.", default=LogKeys())
+    timeouts: TimeoutKeys = described(
+        "How long each step may take.", [{"client_body": "60s"}], default=TimeoutKeys()
+    )
+    limits: LimitKeys = described(
+        "How much is accepted; 0 is no limit.", [{"body_bytes": "10MiB"}], default=LimitKeys()
+    )
+    log: LogKeys = described("What is logged.", [{"level": "info"}], default=LogKeys())
     tracing: Literal["off", "otel"] = described(
         "otel makes an OpenTelemetry span for each request; everything else is set by OTEL_* environment variables. "
         "Needs the extra: pip install 'corsproxy[otel]'.",
         default="off",
     )
     defaults: Defaults = described(
-        "Rule keys that hold for every rule which does not write them itself.", default=Defaults()
+        "Rule keys that hold for every rule which does not write them itself.",
+        [{"allow_methods": ["GET", "POST"]}],
+        default=Defaults(),
     )
     rules: Annotated[list[RuleKeys], Field(min_length=1)] = described(
         "In order; the first whose path and host match decides.",

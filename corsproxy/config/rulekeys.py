@@ -126,7 +126,9 @@ class Defaults(Section):
         default=None,
     )
     response_headers: ResponseFields | None = described(
-        "Other response fields, such as Cross-Origin-Resource-Policy.", default=None
+        "Other response fields, such as Cross-Origin-Resource-Policy.",
+        [{"remove": ["X-Powered-By"]}],
+        default=None,
     )
     dangerously_allow_null_origin: bool = described(
         'Permit "null" in allow_origins. Any page can get the origin "null" with a sandboxed frame, so this is nearly "*". '
