@@ -8,6 +8,7 @@ one GET to that address. What is read is bounded.
 import gzip
 import io
 import json
+import re
 import sys
 import urllib.error
 import urllib.parse
@@ -33,6 +34,7 @@ LONGEST_DOCUMENT = 64 * 1024 * 1024
 LONGEST_LINE = 64 * 1024
 PATIENCE = 30.0
 _GZIP = b"\x1f\x8b"
+_ADDRESS = re.compile(r"[A-Za-z0-9.-]+:[0-9]{1,5}(/.*)?", re.DOTALL)
 
 
 class BadSource(Exception):  # noqa: N818 -- the source is bad; nobody erred
@@ -65,7 +67,9 @@ def against(settings: Settings, source: str, host: str | None = None) -> Against
     except (gzip.BadGzipFile, zlib.error, EOFError) as fault:
         raise BadSource(f"{source}: it begins as gzip and goes on otherwise ({fault}).") from None
     except OSError as fault:
-        raise BadSource(f"{source}: it cannot be read: {fault.strerror or fault}.") from None
+        # What was meant as an address is taken for a file where its scheme is left out.
+        hint = f" If it is an address: http://{source}" if _ADDRESS.fullmatch(source) else ""
+        raise BadSource(f"{source}: it cannot be read: {fault.strerror or fault}.{hint}") from None
 
 
 def _of(source: str, recording: Recording, policy: Policy) -> Against:
@@ -119,11 +123,23 @@ def _parsed(content: bytes) -> dict[str, Any] | None:
     return document if isinstance(document, dict) else None
 
 
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Whoever answers there does not choose what else is asked from here."""
+
+    def redirect_request(self, *_: object) -> None:
+        """Follow nothing."""
+
+
 def _fetched(url: str) -> bytes:
     parts = urllib.parse.urlsplit(url)
+    if "@" in parts.netloc:
+        shown = urllib.parse.urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+        raise BadSource(
+            f"{shown}: the admin listener takes no user name and no password. Fix: leave them out."
+        )
     address = urllib.parse.urlunsplit(parts._replace(path="/decisions")) if parts.path in ("", "/") else url
     # What is asked is an admin listener, on this machine or in this network: no proxy of the environment's is asked.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect)
     try:
         with opener.open(address, timeout=PATIENCE) as response:
             content: bytes = response.read(LONGEST_DOCUMENT)
@@ -133,6 +149,8 @@ def _fetched(url: str) -> bytes:
         ) from None
     except (OSError, HTTPException, ValueError) as fault:
         why = getattr(fault, "reason", None) or fault
+        if isinstance(why, OSError) and why.strerror:
+            why = why.strerror
         raise BadSource(
             f"{address} cannot be asked: {why}. Fix: name the admin listener of a running corsproxy, such as http://127.0.0.1:9901."
         ) from None

@@ -141,7 +141,9 @@ def _url(text: str) -> str:
     try:
         address = read_address(text)
     except ValueError as fault:
-        hint = "" if "://" in text else f" Write it with its scheme: https://{text}"
+        # http where it is this machine, as for an origin without its scheme.
+        here = (canonical_origin(text.partition("/")[0]) or "").startswith("http:")
+        hint = "" if "://" in text else f" Write it with its scheme: {'http' if here else 'https'}://{text}"
         raise click.UsageError(f"{fault}{hint}") from None
     if address.has_credentials:
         raise click.UsageError("fetch() takes no URL with a user name in it: use --header Authorization.")

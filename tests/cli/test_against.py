@@ -336,7 +336,11 @@ def test_what_is_no_running_proxy(admin: str) -> None:
         assert said in result.output
     result = run("next.yaml", "--against", "http://127.0.0.1:1")
     assert result.exit_code == 2
-    assert "http://127.0.0.1:1/decisions cannot be asked: " in result.output
+    assert "http://127.0.0.1:1/decisions cannot be asked: Connection refused. Fix: " in result.output
+    result = run("next.yaml", "--against", "127.0.0.1:9901")
+    assert result.exit_code == 2
+    said = "127.0.0.1:9901: it cannot be read: No such file or directory. If it is an address: http://127.0.0.1:9901"
+    assert said in result.output
 
 
 @pytest.mark.parametrize("form", ["text", "json", "github"])

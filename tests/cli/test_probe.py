@@ -289,7 +289,8 @@ def test_flags_correct_what_was_pasted(server: Scripted) -> None:
     [
         ("", "Name the URL: corsproxy probe https://api.example.com/ --origin https://app.example.com"),
         ("https://h/", "Name the page's origin: --origin https://app.example.com"),
-        ("h.example/x --origin https://a", "h.example/x is not an address that begins with http:// or https://. Write it"),
+        ("h.example/x --origin https://a", "h.example/x is not an address that begins with http:// or https://. Write it with its scheme: https://h.example/x"),
+        ("localhost:8080/x --origin https://a", "localhost:8080/x is not an address that begins with http:// or https://. Write it with its scheme: http://localhost:8080/x"),
         ("https:// --origin https://a", "https:// has no host that a browser could call."),
         ("https://u:p@h/ --origin https://a", "fetch() takes no URL with a user name in it"),
         ("wss://h/ --origin https://a", "A WebSocket has no CORS to probe: ask `corsproxy explain`"),
