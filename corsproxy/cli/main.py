@@ -6,10 +6,13 @@ call or in the configuration; what else a status means is each command's own.
 """
 
 import difflib
+import errno
 import importlib
 import keyword
 import os
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 
 import click
@@ -32,6 +35,9 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
 )
 # Commands that the documentation speaks of and this version does not have: named, never pretended. None is left.
 COMING: tuple[str, ...] = ()
+REFUSED, INTERRUPTED = 2, 130
+# What only writing brings about. A reader that has left (EPIPE) is click's to see to.
+UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class Commands(click.Group):
@@ -51,6 +57,19 @@ class Commands(click.Group):
         if not isinstance(command, click.Command):
             raise TypeError(f"{module}.{name} is not a click.Command")
         return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Call the command; Ctrl-C and a full disk end it with no status that one of them uses for a verdict."""
+        try:
+            return super().invoke(ctx)
+        except (KeyboardInterrupt, click.Abort):
+            sys.exit(INTERRUPTED)
+        except OSError as fault:
+            if fault.errno not in UNWRITABLE:
+                raise
+            click.echo(f"Error: Standard output cannot be written: {fault.strerror}.", err=True)
+            sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 -- for the flush at the end
+            sys.exit(REFUSED)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -1,5 +1,8 @@
+import os
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -90,6 +93,37 @@ def test_a_module_without_its_command_is_our_fault_and_says_so(monkeypatch: pyte
     monkeypatch.setattr(cli, "COMMANDS", {"json": "json"})
     result = CliRunner().invoke(cli.corsproxy, ["json"])
     assert repr(result.exception) == repr(AttributeError("module 'json' has no attribute 'json'"))
+
+
+@pytest.mark.parametrize("words", [["schema"], ["check", "-"], ["import", "flask", "app.py"]])
+def test_a_full_disk_is_said_and_is_no_verdict(tmp_path: Path, words: list[str]) -> None:
+    (tmp_path / "app.py").write_text(
+        "from flask import Flask\nfrom flask_cors import CORS\napp = Flask(__name__)\nCORS(app)\n"
+    )
+    rules = "upstream: http://127.0.0.1:5000\nrules: [{path: /**, allow_origins: []}]\n"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "corsproxy", *words],
+            input=rules,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            cwd=tmp_path,
+        )
+    said = "Error: Standard output cannot be written: No space left on device.\n"
+    assert (done.returncode, done.stderr) == (2, said)
+
+
+def test_an_interruption_is_silent_and_no_verdict(tmp_path: Path) -> None:
+    """The command says that it reads by opening what is a pipe."""
+    pipe = tmp_path / "slow.yaml"
+    os.mkfifo(pipe)
+    words = [sys.executable, "-m", "corsproxy", "check", str(pipe)]
+    running = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    with pipe.open("wb"):
+        running.send_signal(signal.SIGINT)
+        assert (running.communicate(), running.returncode) == ((b"", b""), 130)
 
 
 def test_python_dash_m_is_the_same_command() -> None:
