@@ -36,6 +36,7 @@ REFUSED, SERVED, OWN = 1000, 600, 200
 # Each change has its own, so that a change of mode, which every request shows, hides nobody who would be refused.
 DIFFERENT = {Change.NEWLY_REFUSED: 200, Change.NEWLY_ALLOWED: 100, Change.OTHER: 100}
 FORMER = 300  # of refusals, and of all else
+MOST_FORGOTTEN = 500  # outcomes of former generations that are counted without entries
 
 
 class Ledger:
@@ -172,10 +173,12 @@ class Ledger:
             self._since = self._clock()
             self._baseline = dict(matched)
         self._former, lost = strongest(folded.rows, FORMER)
-        self._former_forgotten = {
-            key: folded.forgotten.get(key, 0) + lost.get(key, 0)
-            for key in folded.forgotten.keys() | lost.keys()
-        }
+        self._former_forgotten = _newest_of(
+            {
+                key: folded.forgotten.get(key, 0) + lost.get(key, 0)
+                for key in folded.forgotten.keys() | lost.keys()
+            }
+        )
         self._recent = deque(folded.recent, maxlen=MOST_RECENT)
         self._notes = LedgerNotes(settings.generation, folded.backend, folded.cookies)
         if is_same and _candidate_policy(before) == _candidate_policy(settings):
@@ -229,6 +232,14 @@ class Ledger:
 def is_same_policy(before: Settings, now: Settings) -> bool:
     """Tell whether two configurations decide alike by the same lines of the same file."""
     return (before.rules, before.public_origins) == (now.rules, now.public_origins)
+
+
+def _newest_of(forgotten: dict[tuple[int, Outcome], int]) -> dict[tuple[int, Outcome], int]:
+    """Keep the counts of the newest generations: names of rules may change with every reload."""
+    if len(forgotten) <= MOST_FORGOTTEN:
+        return forgotten
+    newest = sorted(forgotten.items(), key=lambda one: (-one[0][0], -one[1]))
+    return dict(newest[:MOST_FORGOTTEN])
 
 
 def _candidate_policy(settings: Settings) -> tuple[object, ...]:

@@ -460,3 +460,18 @@ def test_the_carried_are_of_the_next_generation() -> None:
     worker.serve(Head(origin=EVIL))
     told = worker.snapshot().carried(1, 2)
     assert (told.generation, {marks.generation for marks in told.rows}) == (2, {2})
+
+
+def test_reloads_that_rename_rules_leave_a_bounded_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "REFUSED", 8)
+    monkeypatch.setattr(module, "FORMER", 4)
+    monkeypatch.setattr(module, "MOST_FORGOTTEN", 10)
+    worker = Worker()
+    for turn in range(50):
+        for number in range(20):
+            worker.serve(Head(origin=b"https://e%d.example" % number))
+        worker.adopt(rules=tuple(replace(rule, name=f"{rule.name}{turn}") for rule in RULES))
+    told = worker.snapshot()
+    assert len(told.rows) <= 2 * 4
+    assert len(told.forgotten) == 10
+    assert min(generation for generation, _ in told.forgotten) > 35
