@@ -14,11 +14,14 @@ from typing import Any
 
 from corsproxy.bridges.replay import Outcome, Place, Recorded, Recording
 from corsproxy.cors.vocabulary import Action, Kind, Reason
+from corsproxy.observe.escape import from_text
 
 __all__ = ["BadRecording", "read_decisions", "read_log"]
 
 MOST_PLACES = 2000  # addresses of one kind of request in a log
 MOST_KINDS = 50_000
+MOST_IN_ALL = 500_000  # addresses of all kinds together
+LONGEST_FIELD = 4096  # of a line; none of ours is longer
 LATEST = 1e11  # in the year 5138
 _ESCAPE = re.compile(rb"\\x([0-9a-f]{2})")
 _NOT_REFUSED = {Reason.NO_ORIGIN, Reason.SAME_ORIGIN, Reason.ORIGIN_ALLOWED}
@@ -44,15 +47,16 @@ def read_decisions(document: Mapping[str, Any]) -> Recording:
         generation = document["generation"]
         entries = [*document["refusals"], *document["allowed"], *document.get("same_origin", [])]
         current = [entry for entry in entries if entry.get("generation", generation) == generation]
+        former = sum(entry["count"] for entry in entries) - sum(entry["count"] for entry in current)
         requests = tuple(_requests_of(current))
         cut = sum(request["count"] for entry in current for request in entry["requests"] if _is_cut(request))
         since, now = _time(document["since"]), _time(document["now"])
         notes = [
-            _note(sum(entry["count"] for entry in entries if entry not in current), "was", "were", "decided by former rules"),
+            _note(former, "was", "were", "decided by former rules"),
             _note(int(document.get("forgotten", 0)), "has", "have", "no entry any more, because others came more often"),
             _note(cut, "was", "were", "too long to be kept whole"),
         ]  # fmt: skip
-    except (KeyError, TypeError, ValueError, AttributeError) as fault:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as fault:
         raise BadRecording(
             f"This is no document of /decisions ({type(fault).__name__}: {fault}). Fix: save it afresh, with a "
             "corsproxy of this version."
@@ -105,8 +109,8 @@ def _requests_of(entries: Iterable[Mapping[str, Any]]) -> Iterator[Recorded]:
 def _outcome(said: Mapping[str, Any], credentials: bool | None) -> Outcome:
     reason = Reason(said["reason"])
     return Outcome(
-        rule=str(said.get("rule", "")),
-        place=str(said.get("place", "")),
+        rule=_printable(str(said.get("rule", ""))),
+        place=_printable(str(said.get("place", ""))),
         kind=Kind(said["kind"]),
         reason=reason,
         action=Action(said["action"]),
@@ -114,6 +118,10 @@ def _outcome(said: Mapping[str, Any], credentials: bool | None) -> Outcome:
         is_refusal=reason not in _NOT_REFUSED,
         credentials=credentials,
     )
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() else from_text(text, 256)
 
 
 def _bytes(text: str) -> bytes:
@@ -139,6 +147,7 @@ class _Log:
     first: float = 0.0
     last: float = 0.0
     lines: int = 0
+    places: int = 0
     skipped: dict[str, int] = field(default_factory=dict)
     has_allowed: bool = False
 
@@ -198,13 +207,14 @@ def _read_line(log: _Log, text: str) -> None:
         return
     if line.get("fault") in _UNREADABLE:
         log.skip("the request could not be read")
-    elif any(
-        len(str(line.get(name, ""))) > most - 4 and str(line[name]).endswith("...")
-        for name, most in _CUT_AT.items()
-    ):
+    elif any(_may_be_cut(str(line.get(name, "")), most) for name, most in _CUT_AT.items()):
         log.skip("something is too long to be there whole")
     else:
         _add(log, line, before)
+
+
+def _may_be_cut(value: str, most: int) -> bool:
+    return (len(value) > most - 4 and value.endswith("...")) or len(value) > LONGEST_FIELD
 
 
 def _add(log: _Log, line: Mapping[str, Any], before: Outcome) -> None:
@@ -227,9 +237,14 @@ def _add(log: _Log, line: Mapping[str, Any], before: Outcome) -> None:
             log.skip("there are too many kinds of requests")
             return
         tally = log.tallies[key] = _Tally()
-    if place not in tally.places and len(tally.places) >= MOST_PLACES:
-        log.skip(f"there are more than {MOST_PLACES} addresses of that kind")
-        return
+    if place not in tally.places:
+        if len(tally.places) >= MOST_PLACES:
+            log.skip(f"there are more than {MOST_PLACES} addresses of that kind")
+            return
+        if log.places >= MOST_IN_ALL:
+            log.skip(f"there are more than {MOST_IN_ALL} addresses")
+            return
+        log.places += 1
     tally.count += 1
     tally.places[place] = (tally.places.get(place) or 0) + 1
     log.first = min(log.first or at, at)
