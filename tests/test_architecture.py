@@ -26,8 +26,14 @@ FLOORS = {
 }
 PURE = ("cors", "http1")
 # The imports on one floor: commands drive the demo and the service, the admin pages show what was counted, and answer
-# what is pasted there.
-SIDEWAYS = {("cli", "demo"), ("cli", "service"), ("admin", "bridges"), ("admin", "observe")}
+# what is pasted there; one bridge reads back what the log has written.
+SIDEWAYS = {
+    ("cli", "demo"),
+    ("cli", "service"),
+    ("admin", "bridges"),
+    ("admin", "observe"),
+    ("bridges", "observe"),
+}
 # What a pure module may import: language and arithmetic, nothing that reads a clock, a file or a socket, or logs.
 PURE_IMPORTS = {
     "base64", "binascii", "bisect", "collections", "collections.abc", "dataclasses", "enum", "functools", "hashlib",

@@ -19,7 +19,7 @@ import click
 
 from corsproxy import __version__
 
-__all__ = ["COMING", "COMMANDS", "main"]
+__all__ = ["COMMANDS", "main"]
 
 # Name -> module; the click.Command in it bears the same name, with a _ where Python has that word. In the order of the help text.
 COMMANDS: Mapping[str, str] = MappingProxyType(
@@ -33,8 +33,6 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "demo": "corsproxy.cli.demo",
     }
 )
-# Commands that the documentation speaks of and this version does not have: named, never pretended. None is left.
-COMING: tuple[str, ...] = ()
 REFUSED, INTERRUPTED = 2, 130
 # What only writing brings about. A reader that has left (EPIPE) is click's to see to.
 UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -78,8 +76,6 @@ class Commands(click.Group):
         name = args[0]
         if name in COMMANDS or name.startswith("-"):
             return super().resolve_command(ctx, args)
-        if name in COMING:
-            raise click.UsageError(f"`{name}` is not available in corsproxy {__version__}. {_listed()}", ctx)
         near = difflib.get_close_matches(name, COMMANDS, n=1)
         hint = f"Did you mean `{near[0]}`?" if near else _listed()
         raise click.UsageError(f"There is no command `{name}`. {hint}", ctx)

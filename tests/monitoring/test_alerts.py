@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from corsproxy.cli.main import COMING, COMMANDS
+from corsproxy.cli.main import COMMANDS
 from tests.monitoring.expressions import used
 from tests.monitoring.stand import Prometheus, program
 from tests.processes import ROOT
@@ -172,8 +172,7 @@ def test_an_alert_says_what_to_run_next(name: str) -> None:
     assert commands or "CorsproxyQueueFull" in told or "log" in told
     for command in commands:
         words = command.split()
-        known = {*COMMANDS, *COMING}
-        assert words[1].startswith("http://ADMIN/") if words[0] == "curl" else words[1] in known, command
+        assert words[1].startswith("http://ADMIN/") if words[0] == "curl" else words[1] in COMMANDS, command
 
 
 def test_every_alert_looks_at_something_that_is_there(prometheus: Prometheus) -> None:
