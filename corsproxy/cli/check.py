@@ -42,7 +42,7 @@ Exit status, of several files the worst:
 
 
 @click.command(epilog=EPILOG, short_help="Find every problem of a configuration; run its tests.")
-@click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path, readable=False))
 @click.option(
     "--format",
     "form",

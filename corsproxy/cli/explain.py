@@ -66,7 +66,7 @@ Exit status:
 @click.option(
     "--har",
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, readable=False),
     help="A HAR file: its first CORS failure, or --entry.",
 )
 @click.option("--entry", metavar="N", type=int, help="Which entry of the HAR file, counted from 1.")

@@ -1,5 +1,6 @@
 """`corsproxy check`: what is printed and the exit status, in each format."""
 
+import errno
 import json
 from pathlib import Path
 
@@ -97,6 +98,22 @@ def test_a_file_that_is_missing() -> None:
         2,
         "nowhere.yaml\n  There is no such file.\n  Fix: check the path, or create the file\n\n1 problem.\n",
     )
+
+
+def test_a_file_that_may_not_be_read_is_refused_as_others_are(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who runs the tests may be allowed to read everything, so what opening says is said here."""
+    (folder / "closed.yaml").write_text("")
+
+    def refuse(self: Path, *_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr("os.access", lambda *_, **__: False)
+    result = run(None, "closed.yaml")
+    said = "The file may not be read.\n  Fix: give the user that runs corsproxy the right to read it"
+    assert (result.exit_code, result.output) == (2, f"closed.yaml\n  {said}\n\n1 problem.\n")
 
 
 def test_the_file_is_found_as_run_finds_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
