@@ -28,7 +28,12 @@ from corsproxy.proxy.record import Observer
 __all__ = ["build"]
 
 _SCRAPES_WAIT = 2.0  # seconds for the backend: scrapers give up after ten, with all that there is to know
-_FIELDS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Server": "corsproxy"}
+_FIELDS = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Server": "corsproxy",
+}
 
 
 def build(

@@ -16,7 +16,6 @@ from typing import Any
 from aiohttp import web
 
 from corsproxy.admin.desk import Desk, DeskError
-from corsproxy.admin.problems import problem
 from corsproxy.config.settings import Settings
 from corsproxy.proxy.record import Observer
 
@@ -30,7 +29,6 @@ _FIELDS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
 }
 _STATIC = Path(__file__).parent / "page" / "static"
 _MOST = {"refusals": 400, "allowed": 100}
@@ -66,15 +64,13 @@ class FrontPage:
         """Answer with the whole page and, where a question is asked, its answer."""
         query = request.query
         form = {name: query[name] for name in _FORM if query.get(name)}
-        return await self._written(request, {"what": "page", "form": form or None})
+        return await self._written({"what": "page", "form": form or None})
 
-    async def live(self, request: web.Request) -> web.Response:
+    async def live(self, _request: web.Request) -> web.Response:
         """Answer with the part of the page that changes by itself."""
-        return await self._written(request, {"what": "live"})
+        return await self._written({"what": "live"})
 
-    async def _written(self, request: web.Request, question: dict[str, object]) -> web.Response:
-        if _is_foreign(request):
-            return problem(403, "Other sites may link to this page, and nothing else.")
+    async def _written(self, question: dict[str, object]) -> web.Response:
         try:
             facts = await self._facts()
             # A full ledger takes milliseconds; the event loop serves proxied requests too.
@@ -102,13 +98,6 @@ def _html(text: str, status: int) -> web.Response:
     return web.Response(
         body=body, status=status, content_type="text/html", charset="utf-8", headers={**_FIELDS}
     )
-
-
-def _is_foreign(request: web.Request) -> bool:
-    """Tell whether a page elsewhere asks, otherwise than by a link that somebody followed."""
-    site, mode = request.headers.get("Sec-Fetch-Site", "none"), request.headers.get("Sec-Fetch-Mode", "")
-    is_link = mode == "navigate" and request.headers.get("Sec-Fetch-Dest") == "document"
-    return site not in {"none", "same-origin"} and not is_link
 
 
 def _static(name: str, kind: str) -> Callable[[web.Request], Awaitable[web.Response]]:

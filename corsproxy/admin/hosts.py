@@ -1,9 +1,10 @@
-"""Which Host the admin listener answers to: its defence against DNS rebinding.
+"""Whom the admin listener answers: its defence against DNS rebinding, and against pages of other sites.
 
 A page on a name that an attacker re-points at 127.0.0.1 is same-origin with what listens there, so
 no CORS stands in its way; but its requests carry that name. Laws: IP addresses (no name, nothing to
 re-point), `localhost` and the names in `admin.hosts` pass, with any port; all else is refused, a
-missing or second Host too.
+missing or second Host too. What a browser says that another site fetches, embeds or frames is refused:
+such a page could not read the answer, but have it made again and again.
 """
 
 import re
@@ -47,9 +48,18 @@ def guard(names: Iterable[str]) -> Middleware:
                 "The admin listener does not answer to this Host: any web page could reach it through DNS rebinding."
                 " Call it by its IP address or as localhost, or add the name to admin.hosts in the configuration.",
             )
+        if _is_foreign(request):
+            return problem(403, "Other sites may link to this page, and nothing else.")
         return await handler(request)
 
     return check
+
+
+def _is_foreign(request: web.Request) -> bool:
+    """Tell whether a page elsewhere asks, otherwise than by a link that somebody followed."""
+    site, mode = request.headers.get("Sec-Fetch-Site", "none"), request.headers.get("Sec-Fetch-Mode", "")
+    is_link = mode == "navigate" and request.headers.get("Sec-Fetch-Dest") == "document"
+    return site not in {"none", "same-origin"} and not is_link
 
 
 def _is_address(kind: type[IPv4Address | IPv6Address], text: str) -> bool:

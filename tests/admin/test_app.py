@@ -46,7 +46,12 @@ def fields(response: ClientResponse) -> dict[str, str]:
     return {name: value for name, value in response.headers.items() if name not in {"Date", "Content-Length"}}
 
 
-COMMON = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Server": "corsproxy"}
+COMMON = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Server": "corsproxy",
+}
 TEXT = COMMON | {"Content-Type": "text/plain; charset=utf-8"}
 PROBLEM = COMMON | {"Content-Type": "application/problem+json; charset=utf-8"}
 
@@ -278,6 +283,16 @@ async def test_no_host_or_two_are_refused(client: AdminClient, head: bytes) -> N
 async def test_no_page_of_the_web_is_let_in(client: AdminClient, page: str) -> None:
     response = await client.get(page, headers={"Origin": "http://localhost:3000"})
     assert not [name for name in response.headers if name.lower().startswith("access-control-")]
+
+
+@pytest.mark.parametrize("page", [*PAGES, "/nowhere"])
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+async def test_other_sites_may_only_link(client: AdminClient, page: str, site: str) -> None:
+    fetched = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "script"}
+    response = await client.get(page, headers=fetched)
+    assert (response.status, fields(response)) == (403, PROBLEM)
+    followed = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    assert (await client.get(page, headers=followed)).status != 403
 
 
 async def test_a_page_that_fails_is_a_bare_500_and_an_event(
