@@ -12,6 +12,8 @@ from corsproxy.bridges.recorded import BadPaste, Question, question_of
 
 __all__ = ["read_every", "read_har"]
 
+_SAVE = "Save one in the browser's network panel: Save all as HAR."
+
 
 def read_har(text: str, entry: int | None = None) -> Question:
     """Read the entry with a number, counted from 1, or the first CORS failure. Raises BadPaste."""
@@ -48,8 +50,12 @@ def _entries(text: str) -> Sequence[Mapping[str, Any]]:
             _ = entry["request"]["url"] + entry["request"]["method"]
             _ = [field["name"] + field["value"] for field in _fields(entry, "request")]
             _ = [field["name"] + field["value"] for field in _fields(entry, "response")]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as fault:
-        raise BadPaste(f"This is not a HAR file ({type(fault).__name__}: {fault}).") from None
+    except json.JSONDecodeError as fault:
+        raise BadPaste(
+            f"This is not a HAR file: it is no JSON from line {fault.lineno}, column {fault.colno} on. {_SAVE}"
+        ) from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise BadPaste(f"This is not a HAR file: it has no requests under log.entries. {_SAVE}") from None
     return list(entries)
 
 

@@ -70,10 +70,10 @@ def test_the_entry_that_is_asked_for() -> None:
         (har(ENTRIES), 0, "There is no entry 0: the file has 7, counted from 1."),
         (har(ENTRIES), 8, "There is no entry 8: the file has 7, counted from 1."),
         (har(ENTRIES[:4]), None, "None of the 4 entries failed for CORS; choose one with --entry N."),
-        ("{", None, "This is not a HAR file (JSONDecodeError"),
-        ("[]", None, "This is not a HAR file (TypeError"),
-        ('{"log": {"entries": [{}]}}', None, "This is not a HAR file (KeyError"),
-        ('{"log": {"entries": 3}}', None, "This is not a HAR file (TypeError"),
+        ("{", None, "This is not a HAR file: it is no JSON from line 1, column 2 on. Save one in"),
+        ("[]", None, "This is not a HAR file: it has no requests under log.entries. Save one in"),
+        ('{"log": {"entries": [{}]}}', None, "This is not a HAR file: it has no requests"),
+        ('{"log": {"entries": 3}}', None, "This is not a HAR file: it has no requests"),
     ],
 )
 def test_what_cannot_be_read_says_why(text: str, number: int | None, said: str) -> None:

@@ -267,7 +267,7 @@ def test_a_header_is_the_pages_only_if_a_preflight_asks_for_it() -> None:
         ("--origin https://a.example --entry 1", "--entry is for --har."),
         ("--curl wget", "This is not a command for curl: paste it from the word curl on."),
         ("--har nowhere.har", "nowhere.har cannot be read: No such file or directory."),
-        ("--har c.yaml", "This is not a HAR file (JSONDecodeError"),
+        ("--har c.yaml", "This is not a HAR file: it is no JSON from line 1, column 1 on."),
         (
             NO_ORIGIN,
             "Name the page's origin",
