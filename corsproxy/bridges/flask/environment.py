@@ -12,7 +12,7 @@ from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 
 from corsproxy.bridges.flask.findings import Code, Findings, Place
-from corsproxy.bridges.flask.sources import Sources
+from corsproxy.bridges.flask.sources import LARGEST, Sources, beginning
 from corsproxy.bridges.flask.values import Located
 
 __all__ = ["Environment"]
@@ -48,7 +48,11 @@ class Environment:
     def _parse(self, path: Path) -> dict[str, Located]:
         shown = self._sources.shown(path)
         try:
-            text = path.read_text(encoding="utf-8")
+            content = beginning(path, LARGEST + 1)
+            if len(content) > LARGEST:
+                self._findings.add(Code.UNREAD, Place(shown), "This file is larger than 2 MiB.")
+                return {}
+            text = content.decode()
         except (OSError, UnicodeDecodeError) as fault:
             self._findings.add(Code.UNREAD, Place(shown), f"This file cannot be read: {fault}.")
             return {}

@@ -162,6 +162,8 @@ class Expressions:
             return unset or self.unknown(node, scope)
         if isinstance(kind, ast.Mult) and _is_huge(left, right):
             raise TooMuch
+        if isinstance(kind, ast.Add) and _size(left) + _size(right) > MOST_ITEMS:
+            raise TooMuch  # what is doubled line by line fills any memory
         if isinstance(kind, ast.BitOr) and isinstance(left, list) and isinstance(right, list):
             return [*left, *(item for item in right if item not in left)]  # two sets
         how = _BINARY.get(type(kind))
@@ -289,6 +291,8 @@ class Expressions:
                 pieces.append(str(value))
             elif isinstance(part, ast.Constant):
                 pieces.append(str(part.value))
+        if sum(map(len, pieces)) > MOST_ITEMS:
+            raise TooMuch
         return Located("".join(pieces), self.place(node, scope))
 
     # -- comprehensions
@@ -385,6 +389,10 @@ class Expressions:
             else:
                 keywords["**"] = self.unknown(keyword.value, scope)
         return self.call(called, Call(args, keywords, node, scope))
+
+
+def _size(value: object) -> int:
+    return len(value) if isinstance(value, (str, bytes, list, tuple)) else 0
 
 
 def _is_huge(left: object, right: object) -> bool:

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 from corsproxy.bridges.flask.findings import Place
-from corsproxy.bridges.flask.sources import LARGEST, Sources
+from corsproxy.bridges.flask.sources import LARGEST, Sources, beginning
 
 __all__ = ["CURRENT", "Pinned", "pinned"]
 
@@ -45,7 +45,7 @@ def pinned(sources: Sources) -> Pinned:
     for name in _FILES:
         path = sources.root / name
         try:
-            text = path.read_bytes()[:LARGEST].decode("utf-8", "replace") if path.is_file() else ""
+            text = beginning(path, LARGEST).decode("utf-8", "replace") if path.is_file() else ""
         except OSError:
             continue
         text = _unlocked(text) if name == "Pipfile.lock" else text

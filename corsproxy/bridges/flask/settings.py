@@ -12,6 +12,7 @@ from pathlib import Path
 from corsproxy.bridges.flask.environment import Environment
 from corsproxy.bridges.flask.findings import Place
 from corsproxy.bridges.flask.objects import Config, Option
+from corsproxy.bridges.flask.sources import LARGEST, beginning
 from corsproxy.bridges.flask.values import Class, Instance, Located, Module, Unknown
 
 __all__ = [
@@ -85,7 +86,7 @@ def from_prefixed_environment(config: Config, environment: Environment, prefix: 
 def from_file(config: Config, path: Path | None, shown: str, place: Place) -> None:
     """Set the keys of a JSON or TOML file."""
     try:
-        text = path.read_text(encoding="utf-8") if path else ""
+        text = beginning(path, LARGEST).decode() if path else ""
         found = tomllib.loads(text) if path and path.suffix == ".toml" else json.loads(text)
     except (OSError, ValueError):
         config.beyond = Unknown(f"the file {shown}, which cannot be read", place)

@@ -12,10 +12,12 @@ from pathlib import Path
 
 from corsproxy.bridges.flask.findings import Code, Findings, Place
 
-__all__ = ["MOST_FILES", "NothingToRead", "Sources"]
+__all__ = ["LARGEST", "MOST_FILES", "NothingToRead", "Sources", "beginning"]
 
 MOST_FILES = 4000
 LARGEST = 2 * 1024 * 1024
+MOST_BYTES = 32 * 1024 * 1024
+MOST_DEPTH = 100  # folders in folders
 _SKIPPED = frozenset(
     {"node_modules", "__pycache__", "site-packages", "dist-packages", "venv", "env", "virtualenv", "build", "dist",
      "tests", "test", "migrations", "bower_components"}
@@ -33,6 +35,7 @@ class Sources:
     def __init__(self, path: Path, findings: Findings) -> None:
         self._findings = findings
         self._trees: dict[Path, ast.Module | None] = {}
+        self._size = 0  # of what was parsed; a syntax tree may take a hundred times its text
         try:
             is_folder, exists = path.is_dir(), path.exists()
         except (OSError, ValueError) as fault:
@@ -54,6 +57,10 @@ class Sources:
         for folder, below, files in os.walk(root, onerror=self._unreadable):
             here = Path(folder)
             below[:] = sorted(name for name in below if not self._is_skipped(here / name))
+            if below and len(here.parts) - len(root.parts) >= MOST_DEPTH:
+                what = f"What is below {MOST_DEPTH} folders is not read."
+                self._findings.add(Code.UNREAD, Place(self.shown(here)), what)
+                below.clear()
             for name in sorted(files):
                 if name.endswith(".ipynb"):
                     self._look_into_notebook(here / name)
@@ -76,7 +83,7 @@ class Sources:
 
     def _look_into_notebook(self, path: Path) -> None:
         try:
-            mentions = b"flask_cors" in path.read_bytes()[:LARGEST]
+            mentions = path.is_file() and b"flask_cors" in beginning(path, LARGEST)
         except OSError:
             mentions = False
         if mentions:
@@ -98,9 +105,13 @@ class Sources:
             if not path.is_file():
                 self._unread(path, 0, "This is not a file.")
                 return None
-            content = path.read_bytes()
+            content = beginning(path, LARGEST + 1)
             if len(content) > LARGEST:
                 self._unread(path, 0, "This file is larger than 2 MiB.")
+                return None
+            self._size += len(content)
+            if self._size > MOST_BYTES:
+                self._unread(path, 0, "The files read before it are 32 MiB together already.")
                 return None
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of the project's own escapes, which are not ours to mend
@@ -138,6 +149,12 @@ class Sources:
         for _ in range(level - 1):
             folder = folder.parent
         return _module_in(folder, name.split(".") if name else [])
+
+
+def beginning(path: Path, most: int) -> bytes:
+    """Return at most so many bytes of a file, which may be larger than any memory."""
+    with path.open("rb") as file:
+        return file.read(most)
 
 
 def _module_in(folder: Path, parts: list[str]) -> Path | None:
