@@ -16,7 +16,7 @@ from corsproxy.config.edit import Edit
 from corsproxy.config.mend import Mending
 from corsproxy.config.proofs import Homes
 from corsproxy.config.settings import Settings
-from corsproxy.cors.browser import BrowserRequest
+from corsproxy.cors.browser import BrowserRequest, is_forbidden
 from corsproxy.cors.consoles import Cause
 from corsproxy.cors.explain import Answer, Story, tell
 from corsproxy.cors.policy import Policy
@@ -83,9 +83,17 @@ def told(
         request = replace(request, host=Homes(settings.rules).host(request.path))
     story = tell(policy, request, url_of(request, settings))
     notes = [printable(note) for note in pasted.notes] if pasted is not None else []
+    notes.extend(_left_out(request))
     if cause is not None and story.allowed:
         notes.append(ELSEWHERE[cause])
     return Told(story=story, mending=mend(request), file=settings.source.path, notes=tuple(notes))
+
+
+def _left_out(request: BrowserRequest) -> Iterator[str]:
+    for name in request.headers:
+        if is_forbidden(name.lower().encode()):
+            more = " Cookies go where the page asks with credentials." if name.lower() == "cookie" else ""
+            yield f"Browsers let no page set {printable(name)}: it is left out.{more}"
 
 
 class Titled(NamedTuple):

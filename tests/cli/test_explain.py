@@ -280,6 +280,15 @@ def test_what_cannot_be_asked(words: str, said: str) -> None:
     assert f"Error: {said}" in result.stderr
 
 
+def test_what_a_page_may_not_set_is_left_out_and_said() -> None:
+    result = run(f"{APP} --path /api/users --header Cookie --header Sec-Odd --header Accept")
+    assert result.exit_code == 0
+    assert result.output.splitlines()[-2:] == [
+        "Note: Browsers let no page set Cookie: it is left out. Cookies go where the page asks with credentials.",
+        "Note: Browsers let no page set Sec-Odd: it is left out.",
+    ]
+
+
 def test_a_recording_cannot_steer_the_terminal() -> None:
     for url in ("https://h/\x1b[2J", "\x1b[2J"):
         entry = {
