@@ -15,6 +15,7 @@ from corsproxy.proxy.record import Record
 __all__ = ["LedgerNotes"]
 
 LONGEST_NAME = 64
+MOST_NAMES = 16  # of fields in one note
 
 _K = TypeVar("_K", BackendRow, CookieRow)
 
@@ -45,7 +46,7 @@ class LedgerNotes:
     def note_backend(self, record: Record, decision: Decision) -> None:
         """Note which CORS fields an answer of the backend had."""
         name, place = _rule(decision)
-        fields = tuple(sorted(record.removed_fields))
+        fields = tuple(sorted({name[:LONGEST_NAME] for name in record.removed_fields})[:MOST_NAMES])
         _add(self._backend, BackendRow(self._generation, name, place, decision.report, fields), record)
 
     def note_cookies(self, record: Record, decision: Decision) -> None:

@@ -475,3 +475,13 @@ def test_reloads_that_rename_rules_leave_a_bounded_trace(monkeypatch: pytest.Mon
     assert len(told.rows) <= 2 * 4
     assert len(told.forgotten) == 10
     assert min(generation for generation, _ in told.forgotten) > 35
+
+
+def test_names_of_fields_that_the_backend_makes_up_are_bounded() -> None:
+    worker = Worker()
+    for number in range(300):
+        names = tuple(b"access-control-%d-%d-" % (number, at) + b"x" * 50_000 for at in range(40))
+        worker.serve(Head(), notes=(Reason.BACKEND_CORS_CONFLICT,), removed_fields=names)
+    told = worker.snapshot()
+    assert len(told.backend) == 200
+    assert len(pickle.dumps(told)) < 400_000
