@@ -130,8 +130,10 @@ def _command() -> str:
     beside = Path(sys.executable).with_name("corsproxy")
     if shutil.which("corsproxy") == str(beside):
         return "corsproxy"
-    words = [os.path.relpath(beside)] if beside.exists() else [sys.executable, "-m", "corsproxy"]
-    return shlex.join(words)
+    if not beside.exists():
+        return shlex.join([sys.executable, "-m", "corsproxy"])
+    near = os.path.relpath(beside)
+    return shlex.quote(str(beside) if near.startswith("..") else near)
 
 
 def _lists(settings: Settings, origin: str) -> bool:
