@@ -12,7 +12,7 @@ from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 
 from corsproxy.bridges.flask.findings import Code, Findings, Place
-from corsproxy.bridges.flask.sources import LARGEST, Sources, beginning
+from corsproxy.bridges.flask.sources import LARGEST, Sources, beginning, is_file
 from corsproxy.bridges.flask.values import Located
 
 __all__ = ["Environment"]
@@ -42,7 +42,7 @@ class Environment:
     def values_of(self, path: Path) -> dict[str, Located]:
         """Read one file, without taking it in."""
         if path not in self._read:
-            self._read[path] = self._parse(path) if path.is_file() else {}
+            self._read[path] = self._parse(path) if is_file(path) else {}
         return self._read[path]
 
     def _parse(self, path: Path) -> dict[str, Located]:

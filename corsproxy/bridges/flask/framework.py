@@ -26,7 +26,7 @@ from corsproxy.bridges.flask.objects import (
     View,
 )
 from corsproxy.bridges.flask.routing import CROSS_ORIGIN, Routing
-from corsproxy.bridges.flask.sources import Sources
+from corsproxy.bridges.flask.sources import Sources, is_file
 from corsproxy.bridges.flask.statements import MODULE_NAME
 from corsproxy.bridges.flask.values import (
     Bound,
@@ -206,7 +206,7 @@ class Project(Routing):
         here = self.path_of(scope).parent
         names = [str(named)] if isinstance(named, str) else [".env"]
         paths = [folder / part for part in names for folder in (self.sources.root, here)]
-        path = next((path for path in paths if path.is_file()), paths[0])
+        path = next((path for path in paths if is_file(path)), paths[0])
         if name == "dotenv.dotenv_values":
             return dict(self.environment.values_of(path))
         return bool(self.environment.load(path, override=keywords.get("override") is True))
@@ -347,7 +347,7 @@ class Project(Routing):
         )
         if not isinstance(name, str):
             return None
-        return next((path for folder in folders if (path := folder / name).is_file()), None)
+        return next((path for folder in folders if is_file(path := folder / name)), None)
 
     # -- Flask-CORS
 

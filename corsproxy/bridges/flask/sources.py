@@ -12,7 +12,7 @@ from pathlib import Path
 
 from corsproxy.bridges.flask.findings import Code, Findings, Place
 
-__all__ = ["LARGEST", "MOST_FILES", "NothingToRead", "Sources", "beginning"]
+__all__ = ["LARGEST", "MOST_FILES", "NothingToRead", "Sources", "beginning", "is_file"]
 
 MOST_FILES = 4000
 LARGEST = 2 * 1024 * 1024
@@ -79,7 +79,7 @@ class Sources:
 
     def _is_skipped(self, folder: Path) -> bool:
         name = folder.name
-        return name.startswith(".") or name in _SKIPPED or (folder / "pyvenv.cfg").exists()
+        return name.startswith(".") or name in _SKIPPED or is_file(folder / "pyvenv.cfg")
 
     def _look_into_notebook(self, path: Path) -> None:
         try:
@@ -160,12 +160,20 @@ def beginning(path: Path, most: int) -> bytes:
 def _module_in(folder: Path, parts: list[str]) -> Path | None:
     base = folder.joinpath(*parts)
     candidates = [base / "__init__.py", base.with_suffix(".py")] if parts else [base / "__init__.py"]
-    return next((path for path in candidates if path.is_file()), None)
+    return next((path for path in candidates if is_file(path)), None)
+
+
+def is_file(path: Path) -> bool:
+    """Tell whether there is such a file; where nobody may look, and where no file can have that name, there is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _top_of_package(path: Path) -> Path:
     folder = path.parent
-    while (folder / "__init__.py").is_file() and folder != folder.parent:
+    while is_file(folder / "__init__.py") and folder != folder.parent:
         folder = folder.parent
     return folder
 

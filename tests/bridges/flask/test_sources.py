@@ -1,7 +1,9 @@
 """Projects as they lie on disks: broken files, other people's code, links, odd encodings, far too much of everything."""
 
+import errno
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +19,34 @@ def read(path: Path) -> Imported:
 
 def places(found: Imported | NothingFound) -> list[tuple[str, str]]:
     return [(str(finding.code), str(finding.place)) for finding in found.findings]
+
+
+def test_a_folder_that_nobody_may_look_into_is_named_and_the_others_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who runs the tests may be allowed to look everywhere, so what the kernel says is said here."""
+    (tmp_path / "locked").mkdir()
+    (tmp_path / "app.py").write_text(
+        f"from locked import other\n{APP}app.config.from_pyfile('{'x' * 5000}')\n"
+    )
+    stat, scandir, locked = os.stat, os.scandir, tmp_path / "locked"
+
+    def refuse(path: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    def look(path: Any, **more: Any) -> os.stat_result:
+        if Path(path).parent == locked:
+            refuse(path)
+        return stat(path, **more)
+
+    def listed(path: Any) -> Any:
+        return refuse(path) if Path(path) == locked else scandir(path)
+
+    monkeypatch.setattr("os.stat", look)
+    monkeypatch.setattr("os.scandir", listed)
+    found = read(tmp_path)
+    assert ("unread", "locked") in places(found)
+    assert "https://a.example" in found.text
 
 
 def test_a_file_with_a_mistake_is_named_with_its_line_and_the_others_are_read(tmp_path: Path) -> None:
