@@ -59,7 +59,11 @@ def flask(*, path: Path, output: Path | None, force: bool, upstream: str, wants_
     PATH is a file or a folder. CORS(…), @cross_origin and CORS_* are read from the sources, .env and the
     environment; what cannot be carried over, or should not be, is reported with its line.
     """
-    if output is not None and output.exists() and not force:
+    try:
+        is_there = output is not None and output.exists()
+    except OSError as fault:
+        raise click.UsageError(f"{output} cannot be written: {fault.strerror}.") from None
+    if is_there and not force:
         raise click.UsageError(f"{output} is there already. Name another file, or add --force.")
     try:
         imported = import_flask(path, os.environ, upstream=upstream)

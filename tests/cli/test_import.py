@@ -82,6 +82,9 @@ def test_a_file_that_cannot_be_written_is_said(app: Path, tmp_path: Path) -> Non
     done = invoke(app, "-o", tmp_path / "gone" / "out.yaml")
     assert done.exit_code == 2
     assert done.stderr.endswith("cannot be written: No such file or directory.\n")
+    done = invoke(app, "-o", tmp_path / ("x" * 300))
+    assert done.exit_code == 2
+    assert done.stderr.endswith("cannot be written: File name too long.\n")
 
 
 def test_the_upstream_is_written_and_checked(app: Path) -> None:
