@@ -49,6 +49,7 @@ class Desk:
         self._waiting = 0
         self._is_closed = False
         self._child: Process | None = None
+        self._killed: Process | None = None
         self._told: Settings | None = None  # what the child was told last
         self._leave: asyncio.TimerHandle | None = None
         self._leaving: asyncio.Task[None] | None = None
@@ -85,7 +86,7 @@ class Desk:
         self._is_closed = True
         self._stay()
         if self._turn.locked() and self._child is not None:
-            self._child.kill()  # whoever asks hears that it ended
+            self._kill(self._child)  # whoever asks hears that it ended
         async with self._turn:
             self._stay()
             await self._end(kindly=True)
@@ -163,8 +164,14 @@ class Desk:
             except TimeoutError:
                 pass
         if child.returncode is None:
-            child.kill()
+            self._kill(child)
             await child.wait()
+
+    def _kill(self, child: Process) -> None:
+        """Kill it once: a second time would take its exit status away from whoever waits for it."""
+        if child is not self._killed:
+            self._killed = child
+            child.kill()
 
     def _stay(self) -> None:
         if self._leave is not None:
