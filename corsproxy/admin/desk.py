@@ -147,7 +147,7 @@ class Desk:
         return self._child
 
     async def _last_words(self, child: Process) -> str:
-        await self._end(kindly=False)
+        await self._end(kindly=True)  # it is going by itself; to kill it would take its exit status away
         said = await child.stderr.read() if child.stderr is not None else b""
         last = said.decode("utf-8", "replace").strip().rpartition("\n")[2]
         return last or f"exit status {child.returncode}"
