@@ -9,7 +9,7 @@ UPSTREAM ?=
 ARGS ?=
 SECONDS ?= 600
 
-PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-input
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint bench fuzz clean
