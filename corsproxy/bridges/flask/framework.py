@@ -8,11 +8,11 @@ import ast
 from pathlib import Path
 
 from corsproxy.bridges.flask import settings
+from corsproxy.bridges.flask.builtin import MUTATORS, call_function, call_method
 from corsproxy.bridges.flask.choices import said
 from corsproxy.bridges.flask.environment import Environment
 from corsproxy.bridges.flask.expressions import Call
 from corsproxy.bridges.flask.findings import Code, Findings, Place
-from corsproxy.bridges.flask.library import MUTATORS, call_function, call_method
 from corsproxy.bridges.flask.objects import (
     Api,
     App,
