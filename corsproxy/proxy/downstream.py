@@ -32,12 +32,7 @@ __all__ = ["ClientConnection"]
 
 _PIPELINE_LIMIT = 64 * 1024  # bytes read ahead of the request that is being served
 _LINGER_BYTES = 4 * 1024 * 1024  # of an upload that nobody wants, read so that the answer is not lost
-_LINGER_SECONDS = 5.0
-_GOODBYE_SECONDS = 1.0
 _HEADS_A_TURN = 8  # of one connection, before others get their turn
-_FORGET_SECONDS = 5.0  # an idle connection costs little
-# While draining, an idle connection may carry one more request that is already on its way.
-_DRAIN_IDLE_SECONDS = 1.0
 _TLS_HANDSHAKE = b"\x16\x03"  # RFC 8446 §5.1; it would be waited for to the end of client_header
 _EMPTY_LINES = re.compile(rb"(?:\r\n)+")
 
@@ -53,22 +48,22 @@ class ClientConnection(asyncio.Protocol):
         self.keep_alive = True
         self.is_half_closed = False
         self.moved = engine.now  # when the client last sent or took something
-        self._scheme, self._port, self._local = scheme, port, local
+        self.scheme, self._port, self._local = scheme, port, local
         self._address = ""
         self._client: Client = cast("Client", None)
         self._reader: RequestReader = cast("RequestReader", None)
         self._buffer = b""
-        self._head_since = 0.0  # when the first byte of an unfinished head came; 0.0: there is none
-        self._left = 0  # of the current request's body: a count, or CHUNKED
+        self.head_since = 0.0  # when the first byte of an unfinished head came; 0.0: there is none
+        self.body_left = 0  # of the current request's body: a count, or CHUNKED
         self._chunks: ChunkedReader | None = None
-        self._served = 0
+        self.served = 0
         self._is_advancing = False
-        self._is_ending = False  # no further request is read
+        self.is_ending = False  # no further request is read
         self._lingered = 0
-        self._lingers_since = 0.0
-        self._goodbye_since = 0.0
+        self.lingers_since = 0.0
+        self.goodbye_since = 0.0
         self.is_write_paused = False
-        self._held_by_upstream = False
+        self.held_by_upstream = False
         self._held_by_buffer = False
         self._held_by_turn = False
         self._large_reads = 0
@@ -93,7 +88,7 @@ class ClientConnection(asyncio.Protocol):
         self._reader = RequestReader(self.engine.limits.header_count)
         self._client = Client(
             self._address,
-            scheme=self._scheme,
+            scheme=self.scheme,
             port=self._port,
             local=self._local,
             trusted=self.engine.trusted,
@@ -105,17 +100,17 @@ class ClientConnection(asyncio.Protocol):
         if self.tunnel is not None:
             self.tunnel.from_client(data)
             return
-        if self._is_ending:
+        if self.is_ending:
             self._linger(data)
             return
-        if self._left:
+        if self.body_left:
             size = len(data)
             data = self._take_body(data)
             if not data:
                 if size >= BULK:
                     self._note_large_read()
                 return
-            if self._left:
+            if self.body_left:
                 self._buffer = data
                 self._yield_turn()
                 return
@@ -133,12 +128,12 @@ class ClientConnection(asyncio.Protocol):
             return True
         # A client that has said all still gets its answers; one that broke off in a message gets none.
         is_served = self.exchange is not None or (self.is_write_paused and self._buffer != b"")
-        return is_served and not self._left and self.transport.can_write_eof()
+        return is_served and not self.body_left and self.transport.can_write_eof()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Cut what was being done for this client."""
         self.engine.closed(self)
-        self._is_ending = True
+        self.is_ending = True
         if self.tunnel is not None:
             self.tunnel.client_lost(by_reset=exc is not None)
             return
@@ -174,7 +169,7 @@ class ClientConnection(asyncio.Protocol):
             return
         self._is_advancing = True
         turn = _HEADS_A_TURN
-        while self._buffer and self.exchange is None and not self._is_ending and not self.is_write_paused:
+        while self._buffer and self.exchange is None and not self.is_ending and not self.is_write_paused:
             if not turn:
                 self._yield_turn()
                 break
@@ -205,13 +200,13 @@ class ClientConnection(asyncio.Protocol):
                 self._refuse_head(data, fault(Reason.BAD_REQUEST, why))
             elif self.is_half_closed:
                 self.end()
-            elif not self._head_since:
-                self._head_since = self.engine.now
+            elif not self.head_since:
+                self.head_since = self.engine.now
             return False
         end += 4
         raw = data if end == len(data) else data[:end]
         self._buffer = b"" if end == len(data) else data[end:]
-        self._head_since = 0.0
+        self.head_since = 0.0
         if limit and end > limit:
             self._refuse_head(raw, _too_large(raw, limit))
             return False
@@ -228,8 +223,8 @@ class ClientConnection(asyncio.Protocol):
         forwarding = self._client.forwarding(head)
         decision = engine.policy.decide(head, forwarding.scheme, forwarding.host)
         self.keep_alive = head.keep_alive
-        self._served += 1
-        self._left = head.length
+        self.served += 1
+        self.body_left = head.length
         if head.length == CHUNKED:
             self._chunks = ChunkedReader(BadRequest, decode=True)
         exchange = engine.exchange(self, head, forwarding, decision)
@@ -238,11 +233,21 @@ class ClientConnection(asyncio.Protocol):
             exchange.compared = compare(decision, other, head)
         self.exchange = exchange
         exchange.begin()
-        if self._left and self._buffer and self.exchange is exchange:
+        if self.body_left and self._buffer and self.exchange is exchange:
             data, self._buffer = self._buffer, b""
             self._buffer = self._take_body(data)
-            if self._left and self._buffer and not self._is_ending:
+            if self.body_left and self._buffer and not self.is_ending:
                 self._yield_turn()
+
+    def head_overdue(self) -> None:
+        """Answer that the head did not come in time."""
+        self._refuse_head(
+            self._buffer, fault(Reason.CLIENT_TIMEOUT, "the request's head did not arrive in time")
+        )
+
+    def forget(self) -> None:
+        """Keep nothing of what was read: an idle connection costs little."""
+        self._reader.forget()
 
     def _refuse_head(self, raw: bytes, why: Fault) -> None:
         """Answer a head that cannot be read; grant as far as origin and path can still be told."""
@@ -251,8 +256,8 @@ class ClientConnection(asyncio.Protocol):
         decision = self.engine.policy.decide(head, forwarding.scheme, forwarding.host)
         self.keep_alive = False
         self._buffer = b""
-        self._left = CHUNKED  # whatever still comes is nobody's request
-        self._head_since = 0.0
+        self.body_left = CHUNKED  # whatever still comes is nobody's request
+        self.head_since = 0.0
         self.exchange = self.engine.exchange(self, head, forwarding, decision)
         self.exchange.failed(why)
 
@@ -263,14 +268,14 @@ class ClientConnection(asyncio.Protocol):
         exchange = self.exchange
         if exchange is None:
             return data
-        if self._left == CHUNKED:
+        if self.body_left == CHUNKED:
             return self._take_chunks(data, exchange)
-        left = self._left
+        left = self.body_left
         if len(data) < left:
-            self._left = left - len(data)
+            self.body_left = left - len(data)
             exchange.request_body(data, is_last=False)
             return b""
-        self._left = 0
+        self.body_left = 0
         exchange.request_body(data if len(data) == left else data[:left], is_last=True)
         return data[left:]
 
@@ -282,21 +287,21 @@ class ClientConnection(asyncio.Protocol):
             exchange.failed(fault_of_message(bad))
             return b""
         if chunks.is_done:
-            self._left = 0
+            self.body_left = 0
         if pieces or chunks.is_done:
             exchange.request_body(b"".join(pieces), is_last=chunks.is_done)
         return data[used:]
 
     def skip_body(self) -> bool:
         """Drop the current request's body if it is all here; return False where more of it is on its way."""
-        if self._left > 0 and len(self._buffer) >= self._left:
-            self._buffer = self._buffer[self._left :]
-            self._left = 0
-        return self._left == 0
+        if self.body_left > 0 and len(self._buffer) >= self.body_left:
+            self._buffer = self._buffer[self.body_left :]
+            self.body_left = 0
+        return self.body_left == 0
 
     def hold_reading(self, hold: bool) -> None:
         """Stop reading the client while the backend's side cannot take more."""
-        self._held_by_upstream = hold
+        self.held_by_upstream = hold
         self._hold()
 
     def _bound_buffer(self) -> None:
@@ -315,13 +320,13 @@ class ClientConnection(asyncio.Protocol):
 
     def _note_large_read(self) -> None:
         self._large_reads += 1
-        if self._large_reads >= BULK_READS and self._left and not self._is_ending:
+        if self._large_reads >= BULK_READS and self.body_left and not self.is_ending:
             self._large_reads = 0
             self._yield_turn()
 
     def _take_turn(self) -> None:
         self._held_by_turn = False
-        if self._is_ending or self.transport.is_closing():
+        if self.is_ending or self.transport.is_closing():
             return
         self._hold()
         if self._buffer:
@@ -331,7 +336,7 @@ class ClientConnection(asyncio.Protocol):
     def _hold(self) -> None:
         if self.transport.is_closing():
             return
-        if self._held_by_buffer or self._held_by_upstream or self._held_by_turn:
+        if self._held_by_buffer or self.held_by_upstream or self._held_by_turn:
             self.transport.pause_reading()
         else:
             self.moved = self.engine.now
@@ -343,26 +348,26 @@ class ClientConnection(asyncio.Protocol):
         """Go on with the next request, or end the connection."""
         self.exchange = None
         self.moved = self.engine.now
-        if self._held_by_upstream:
+        if self.held_by_upstream:
             self.hold_reading(False)
-        if not self.keep_alive or self._left or self.is_leaving:
+        if not self.keep_alive or self.body_left or self.is_leaving:
             self.end()
         elif self._buffer:
             self._advance()
 
     def end(self, *, linger: bool = False) -> None:
         """Read no further request; close when what was written is out and the client's bytes are taken in."""
-        self._is_ending = True
+        self.is_ending = True
         if (
-            (linger or self._left or self._buffer)
+            (linger or self.body_left or self._buffer)
             and not self.is_half_closed
             and self.transport.can_write_eof()
         ):
             # Closing with unread bytes resets the connection, and the answer is lost with it.
-            self._lingers_since = self.engine.now
+            self.lingers_since = self.engine.now
             self._buffer = b""
-            if self._held_by_buffer or self._held_by_upstream or self._held_by_turn:
-                self._held_by_buffer = self._held_by_upstream = self._held_by_turn = False
+            if self._held_by_buffer or self.held_by_upstream or self._held_by_turn:
+                self._held_by_buffer = self.held_by_upstream = self._held_by_turn = False
                 self._hold()
             self.transport.write_eof()
         else:
@@ -375,7 +380,7 @@ class ClientConnection(asyncio.Protocol):
 
     def cut(self) -> None:
         """Break off: the answer stays visibly unfinished."""
-        self._is_ending = True
+        self.is_ending = True
         if self.keep_alive:
             self.transport.close()
         else:
@@ -390,50 +395,6 @@ class ClientConnection(asyncio.Protocol):
             self._bound_buffer()
         return early
 
-    def sweep(self, now: float) -> None:
-        """End what has taken too long. Called about once a second."""
-        exchange = self.exchange
-        if self.tunnel is not None:
-            return
-        if self._is_ending or self.is_write_paused:
-            if self._has_said_goodbye(now):
-                is_over = True
-            elif self._lingers_since:
-                is_over = now - self._lingers_since > _LINGER_SECONDS
-            else:
-                is_over = now - self.moved > self.engine.timeouts.client_body
-            if is_over:
-                if exchange is not None:
-                    exchange.failed(
-                        fault(Reason.CLIENT_TIMEOUT, "the client did not take its answer in time")
-                    )
-                self.transport.abort()
-        elif exchange is None:
-            self._sweep_idle(now)
-        elif self._left and not self._held_by_upstream and exchange.awaits_body:
-            if now - self.moved > self.engine.timeouts.client_body:
-                exchange.failed(fault(Reason.CLIENT_TIMEOUT, "the request's body did not arrive in time"))
-        elif exchange.upstream is not None:
-            timeouts = self.engine.timeouts
-            limit = timeouts.upstream_idle_body if exchange.response_begun else timeouts.upstream_response
-            if now - exchange.moved > limit:
-                exchange.failed(fault(Reason.UPSTREAM_TIMEOUT, "the backend was silent for too long"))
-
-    def _has_said_goodbye(self, now: float) -> bool:
-        """Tell whether TLS only waits for an answer to our close_notify, which nobody owes us (RFC 8446 §6.1)."""
-        transport = self.transport
-        if (
-            self._scheme != b"https"
-            or not transport.is_closing()
-            or transport.get_write_buffer_size()
-            or untaken(transport.get_extra_info("socket").fileno())
-        ):
-            self._goodbye_since = 0.0
-        elif not self._goodbye_since:
-            # What TLS has given to the transport below cannot be asked for; in a second it would be with the kernel.
-            self._goodbye_since = now
-        return 0.0 < self._goodbye_since <= now - _GOODBYE_SECONDS
-
     def progress(self) -> int | None:
         """Return how far it is with what only it holds up, while it has a connection to the backend; else None."""
         exchange = self.exchange
@@ -442,7 +403,7 @@ class ClientConnection(asyncio.Protocol):
         if self.is_write_paused:
             waiting = untaken(self.transport.get_extra_info("socket").fileno())
             return exchange.response_bytes - self.transport.get_write_buffer_size() - waiting
-        if self._left and not self._held_by_upstream and exchange.awaits_body:
+        if self.body_left and not self.held_by_upstream and exchange.awaits_body:
             return exchange.request_bytes
         return None
 
@@ -457,22 +418,6 @@ class ClientConnection(asyncio.Protocol):
         exchange.failed(fault(Reason.CLIENT_TIMEOUT, why))
         if has_begun:
             self.transport.abort()
-
-    def _sweep_idle(self, now: float) -> None:
-        timeouts = self.engine.timeouts
-        if self._head_since:
-            if now - self._head_since > timeouts.client_header:
-                self._refuse_head(
-                    self._buffer, fault(Reason.CLIENT_TIMEOUT, "the request's head did not arrive in time")
-                )
-            return
-        limit = timeouts.client_idle if self._served else timeouts.client_header
-        if self.engine.is_draining:
-            limit = min(limit, _DRAIN_IDLE_SECONDS)
-        if now - self.moved > limit:
-            self.end()
-        elif now - self.moved > _FORGET_SECONDS:
-            self._reader.forget()
 
 
 def _too_large(raw: bytes, limit: int) -> Fault:

@@ -23,6 +23,7 @@ from corsproxy.proxy.forwarded import TrustedProxies
 from corsproxy.proxy.handshakes import Door, TlsListener
 from corsproxy.proxy.laggards import Laggards
 from corsproxy.proxy.listener import Listener, server_context, tls_front
+from corsproxy.proxy.overdue import sweep
 from corsproxy.proxy.plain import PlainClient
 from corsproxy.proxy.pool import Pool, tls_context
 from corsproxy.proxy.record import Gauges, Observer
@@ -252,7 +253,7 @@ class Engine:
         """Look after some clients now, and after the others in the next turns: all of them may be due an answer."""
         until = at + _SWEPT_A_TURN
         for client in clients[at:until]:
-            client.sweep(self.now)
+            sweep(client, self.now)
         if until < len(clients):
             asyncio.get_running_loop().call_soon(self._sweep, clients, until)
 

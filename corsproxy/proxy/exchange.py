@@ -22,6 +22,7 @@ from corsproxy.http1.traceparent import trace_id
 from corsproxy.proxy.faults import Fault, fault, proxy_error
 from corsproxy.proxy.forwarded import Forwarding
 from corsproxy.proxy.granting import cors_names, dropped_cookies, granted_lines, remove_cors
+from corsproxy.proxy.kept import KeptBody
 from corsproxy.proxy.record import Record
 from corsproxy.proxy.tunnel import Tunnel
 
@@ -34,7 +35,6 @@ __all__ = ["Exchange"]
 
 # RFC 9110 §9.2.2. Not PATCH, not POST.
 _IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
-_KEPT_BODY = 64 * 1024  # how much of a body is kept so that it can be sent once more
 _new = tuple.__new__
 _SAME_ORIGIN = Kind.SAME_ORIGIN
 _RETRY_AFTER = b"Retry-After: 1\r\n"
@@ -53,8 +53,7 @@ class Exchange:
     _upstream_seconds = -1.0
     _added_seconds = -1.0
     _text = b""  # the request's head as the backend gets it
-    _kept: list[bytes] | None = None  # body pieces not yet sent, or kept for a retry
-    _kept_size = 0
+    _kept: KeptBody | None = None
     _framed = False  # a close-delimited response that we chunk
     _retried = False
     _is_over = False
@@ -145,12 +144,7 @@ class Exchange:
         if client.is_write_paused:
             upstream.transport.pause_reading()
         kept = self._kept
-        if kept:
-            upstream.transport.write(b"".join((self._text, *kept)))
-            if not self._can_be_kept():
-                self._kept = None
-        else:
-            upstream.transport.write(self._text)
+        upstream.transport.write(self._text if kept is None else kept.send(self._text))
         self._added_seconds = time.perf_counter() - self._started
 
     def request_body(self, content: bytes, *, is_last: bool) -> None:
@@ -172,26 +166,16 @@ class Exchange:
         if upstream is not None:
             upstream.transport.write(piece)
             self.moved = self.client.engine.now
-        self._keep(piece, is_waiting=upstream is None)
-
-    def _keep(self, piece: bytes, *, is_waiting: bool) -> None:
-        """Hold a piece that cannot be sent yet, or that a retry would need."""
-        self._kept_size += len(piece)
-        if is_waiting:
+        elif not self.is_sent:
+            self.client.hold_reading(True)
+        if upstream is None or self._is_repeatable:
             if self._kept is None:
-                self._kept = []
-            self._kept.append(piece)
-            if not self.is_sent:
-                self.client.hold_reading(True)
-        elif not self._can_be_kept():
-            self._kept = None
-        elif self._kept is not None:
-            self._kept.append(piece)
-        elif self._kept_size == len(piece):
-            self._kept = [piece]
+                self._kept = KeptBody(is_repeatable=self._is_repeatable)
+            self._kept.add(piece, is_sent=upstream is not None)
 
-    def _can_be_kept(self) -> bool:
-        return self._kept_size <= _KEPT_BODY and self.head.method in _IDEMPOTENT
+    @property
+    def _is_repeatable(self) -> bool:
+        return self.head.method in _IDEMPOTENT
 
     def can_retry(self) -> bool:
         """Tell whether the request may be sent once more over a fresh connection (RFC 9110 §9.2.2)."""
@@ -199,8 +183,8 @@ class Exchange:
             not self._retried
             and not self.response_begun
             and self.is_sent
-            and self.head.method in _IDEMPOTENT
-            and self._kept_size <= _KEPT_BODY
+            and self._is_repeatable
+            and (self._kept is None or self._kept.is_whole)
         )
 
     def retry(self) -> None:

@@ -44,7 +44,8 @@ def held(stage: Stage) -> int:
     for client in stage.engine.clients:
         total += len(client._buffer) + client.transport.get_write_buffer_size()
         if client.exchange is not None:
-            total += sum(map(len, client.exchange._kept or ()))
+            kept = client.exchange._kept
+            total += sum(map(len, kept._pieces)) if kept is not None else 0
             if client.exchange.upstream is not None:
                 total += client.exchange.upstream.transport.get_write_buffer_size()
     return total
