@@ -89,7 +89,7 @@ def parser() -> argparse.ArgumentParser:
     add("file", nargs="?", type=Path, help="the result to report or publish; of greedy: the ways")
     add("--rounds", type=_positive, default=3, help="how often each peer has its turn (3)")
     add("--seconds", type=_positive, default=1, help="how long each turn takes (1)")
-    add("--minutes", type=float, default=3.0, help="how long a soak takes with each number of workers (3)")
+    add("--minutes", type=float, default=10.0, help="how long a soak takes with each number of workers (10)")
     add("--only", type=_some_of([*peers.BY_NAME]), default=[*peers.BY_NAME], help="peers, with commas")
     add(
         "--workloads",

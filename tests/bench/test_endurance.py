@@ -19,12 +19,19 @@ def test_nothing_leaks() -> None:
     assert faults(soak(RESTS, left=3, cut=2)) == []
 
 
-def test_a_slope_is_that_of_the_later_rests() -> None:
-    rests = [replace(each, resident=(40 if n < 3 else 50) * MIB) for n, each in enumerate(RESTS)]
+def test_a_slope_is_that_of_the_rests_once_warm() -> None:
+    rests = [replace(each, resident=(40 if n < 4 else 50) * MIB) for n, each in enumerate(RESTS)]
     assert slope(rests) == 0.0
     climbing = [replace(each, resident=int((50 + 0.75 * n) * MIB)) for n, each in enumerate(RESTS)]
     assert slope(climbing) == pytest.approx(0.75)
-    assert slope(RESTS[:1]) == 0.0
+
+
+def test_a_short_soak_says_nothing_of_memory() -> None:
+    short = soak([replace(each, resident=(50 + 9 * n) * MIB) for n, each in enumerate(RESTS[:8])])
+    assert slope(short.rests) is None
+    assert faults(short) == []
+    row = endurance.table([short]).rows[0]
+    assert (row[7], row[-1]) == ("", "nothing is left open; too short to tell of memory")
 
 
 def test_what_is_left_is_told() -> None:
