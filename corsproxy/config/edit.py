@@ -1,6 +1,7 @@
 """A rule changed in the text of its file: what to paste where, and the whole text afterwards.
 
-Laws: only the keys that change are touched; comments, order and style stay. A list that is written in the
+Laws: only the keys that change are touched; comments, order and style stay. One comment goes with its value: that
+of an import, which says where the old value was read. A list that is written in the
 rule gets one more item; one that came from `defaults:` is written out in the rule. What cannot be edited
 safely (anchors, aliases) is Unfit. Whether the text is still a good configuration is tried in `mend`.
 """
@@ -19,6 +20,12 @@ __all__ = ["Edit", "Unfit", "difference", "edited"]
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # Plain in a list between brackets: https://yaml.org/spec/1.2.2/#733-plain-style
 _PLAIN = re.compile(r"[A-Za-z0-9/](?:[A-Za-z0-9._/+@~$!*-]|:(?=[A-Za-z0-9/*]))*")
+# As `import flask` writes it behind a value: a place in the sources, and what stood there.
+_READ_FROM = re.compile(
+    r"[ \t]+# (?:no preflight of this view gets through|no CORS on this view|nobody, until you fill it in"
+    r"|(?:default of Flask-CORS|(?:\S.*:\d+|environment \w+|\S+) (?:for .+ at .+|CORS_\w+|@?[\w.]+[=\[(].*))"
+    r"(?:, as the view has them)?)"
+)
 _KEYS = ("allow_origins", "allow_methods", "allow_headers", "allow_credentials")
 
 
@@ -52,7 +59,7 @@ def edited(text: str, position: int, rule: Rule, keys: tuple[str, ...]) -> Edit:
         node = rules.value[position]
         if not isinstance(node, yaml.MappingNode) or _is_named(text, node):
             raise Unfit("the rule is written by an anchor or alias")
-        cuts = [_changed(text, node, key, rule) for key in keys]
+        cuts = [cut for key in keys for cut in _changed(text, node, key, rule)]
     after, newline = text, "\r\n" if "\r\n" in text else "\n"
     # From the last to the first, so that no place moves. Items of a list stand before a key behind it.
     numbered = sorted(enumerate(cuts), key=lambda pair: (pair[1].start, pair[1].is_key, pair[0]))
@@ -75,18 +82,23 @@ def _is_named(text: str, node: yaml.Node) -> bool:
     return text.startswith("&", node.start_mark.index)
 
 
-def _changed(text: str, node: yaml.MappingNode, key: str, rule: Rule) -> _Cut:
+def _changed(text: str, node: yaml.MappingNode, key: str, rule: Rule) -> list[_Cut]:
     value = next((item for name, item in node.value if name.value == key), None)
     items = _items(rule, key)
     if value is None:
-        return _inserted(text, node, f"{key}: {_flow(items)}")
+        return [_inserted(text, node, f"{key}: {_flow(items)}")]
     if _is_named(text, value):
         raise Unfit(f"{key} is written by an anchor or alias")
+    end = _end(value)
+    comment = _Cut(end, _line_end(text, end), "")
+    is_read = _READ_FROM.fullmatch(text, comment.start, comment.end)
     if isinstance(value, yaml.SequenceNode) and items is not None:
         added = len(items) - len(value.value)
         if added > 0 and not (key == "allow_origins" and _had_any(value)):
-            return _longer(text, value, _new_items(rule, key, added))
-    return _Cut(value.start_mark.index, _end(value), _flow(items))
+            longer = _longer(text, value, _new_items(rule, key, added))
+            return [longer, comment] if is_read and value.flow_style else [longer]
+    changed = _Cut(value.start_mark.index, end, _flow(items))
+    return [changed, comment] if is_read else [changed]
 
 
 def _had_any(value: yaml.SequenceNode) -> bool:

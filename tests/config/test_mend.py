@@ -177,6 +177,43 @@ rules:
     )
 
 
+IMPORTED = """\
+upstream: http://127.0.0.1:5000
+rules:
+  - path: /api/**  # app.py:4 resources '/api/*'
+    allow_origins:
+      - https://app.example.com  # app.py:4 resources['/api/*'] origins
+    allow_methods: [GET, HEAD]  # {methods}
+    allow_headers: ['*', Authorization]  # app.py:9 allow_headers=['*']
+    allow_credentials: false
+"""
+
+
+@pytest.mark.parametrize(
+    ("written", "after"),
+    [
+        ("default of Flask-CORS", ""),
+        ("default of Flask-CORS, as the view has them", ""),
+        ("my app/views.py:31 methods=['GET', 'HEAD']", ""),
+        ("app.py:5 @cross_origin(methods=METHODS)", ""),
+        (".env:2 CORS_METHODS", ""),
+        ("environment CORS_METHODS CORS_METHODS", ""),
+        ("settings.json CORS_METHODS", ""),
+        ("app.py:31 is why", "  # app.py:31 is why"),
+        ("the default of Flask-CORS was too much", "  # the default of Flask-CORS was too much"),
+        ("for Ann at lunch", "  # for Ann at lunch"),
+        ("CORS(app) was here", "  # CORS(app) was here"),
+    ],
+)
+def test_where_an_import_read_a_value_is_not_said_of_another(written: str, after: str) -> None:
+    found = mending(IMPORTED.format(methods=written), BrowserRequest(origin=NEW, path="/api/x", method="PUT"))
+    assert found.edit is not None
+    assert found.edit.added == (
+        "      - https://new.example",
+        f"    allow_methods: [GET, HEAD, PUT]{after}",
+    )
+
+
 def test_what_came_from_defaults_is_written_out_in_the_rule() -> None:
     text = STYLES["defaults"]
     found = mending(text, BrowserRequest(origin=NEW, path="/api/x"))
