@@ -3,14 +3,19 @@
 Laws: content counts, not time stamps: a touched file is no change, and a ConfigMap's symlink swap, an
 editor's rename and a copy over the old file all are. A new content counts once two looks agree on it,
 so that a file in the middle of being written is not taken. A file that is away is no change; what runs
-keeps running. Looking happens in a thread of its own: a file system that hangs never stops the proxy.
+keeps running; so is what is no file. No more is read than a configuration may have. Looking happens in a
+thread of its own: a file system that hangs never stops the proxy.
 """
 
 import hashlib
+import os
+import stat
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+from corsproxy.config.source import LARGEST_FILE
 
 __all__ = ["Glance", "Watch", "fingerprint"]
 
@@ -21,11 +26,19 @@ RACY_NANOSECONDS = 2_000_000_000
 
 
 def fingerprint(path: Path) -> str:
-    """Give the SHA-256 of the file's content in hex, or "" where it cannot be read now."""
+    """Give the SHA-256 of what would be loaded, in hex, or "" where there is no file that can be read now."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        with open(path, "rb", opener=_without_waiting) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return ""
+            return hashlib.sha256(file.read(LARGEST_FILE + 1)).hexdigest()
     except OSError:
         return ""
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a pipe that took the file's place too: there may be nobody who writes to it."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 class Glance:

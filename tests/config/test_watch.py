@@ -39,6 +39,22 @@ class TestGlance:
     def test_a_directory_has_none(self, tmp_path: Path) -> None:
         assert Glance(tmp_path).fingerprint() == ""
 
+    def test_what_is_no_file_has_none_and_is_not_waited_for(self, tmp_path: Path) -> None:
+        before = len([*Path("/proc/self/fd").iterdir()])
+        os.mkfifo(tmp_path / "pipe")
+        (tmp_path / "device").symlink_to("/dev/zero")
+        for name in ("pipe", "device", "."):
+            assert Glance(tmp_path / name).fingerprint() == "", name
+        assert len([*Path("/proc/self/fd").iterdir()]) == before
+
+    def test_of_a_huge_file_no_more_is_read_than_would_be_loaded(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("corsproxy.config.watch.LARGEST_FILE", 2)
+        huge = path.with_name("huge")
+        huge.write_text("one, and so on")
+        assert Glance(huge).fingerprint() == Glance(path).fingerprint() != ""
+
     def test_a_touched_file_is_the_same(self, path: Path) -> None:
         glance = Glance(path)
         before = glance.fingerprint()
