@@ -57,7 +57,11 @@ class Crew:
 
     async def open(self) -> None:
         """Start a worker in every slot; returns when all serve. Raises StartError, and then none is left."""
-        first = [await self._hire(slot) for slot in range(len(self._listening.slots))]
+        try:
+            first = [await self._hire(slot) for slot in range(len(self._listening.slots))]
+        except OSError as fault:
+            await self.abort()
+            raise StartError(f"a worker could not be started: {fault}") from fault
         for member in first:
             await member.ready.wait()
         lost = [member for member in first if member.gone.is_set()]
@@ -142,14 +146,24 @@ class Crew:
             else:
                 is_young = asyncio.get_running_loop().time() - began < YOUNG
                 early_ends = early_ends + 1 if is_young else 1
-            if await self._ends_within(pause_before(early_ends)):
+            successor = await self._successor(member.slot, early_ends)
+            if successor is None:
                 return
-            successor = await self._hire(member.slot)
             self.replaced += 1
             await successor.ready.wait()
             if not successor.gone.is_set():
                 member.drain()
             member = successor
+
+    async def _successor(self, slot: int, early_ends: int) -> Member | None:
+        """Hire a slot's next worker as soon as there is room for one; None where the end comes first."""
+        while not await self._ends_within(pause_before(early_ends)):
+            try:
+                return await self._hire(slot)
+            except OSError as fault:
+                early_ends = max(early_ends, 1) + 1
+                self._observer.event("error", "a worker could not be started", slot=slot, why=str(fault))
+        return None
 
     async def _ends_within(self, seconds: float) -> bool:
         try:
@@ -160,8 +174,10 @@ class Crew:
         return True
 
     async def _hire(self, slot: int) -> Member:
-        member = await Member.hire(self._command, slot, self._listening.slots[slot], self.settings)
+        member = await Member.hire(self._command, slot, self._listening.slots[slot])
+        # Without a wait in between: whatever is adopted from now on, this one hears of it.
         self._members.add(member)
+        member.begin(self.settings)
         self._begin(self._await_end(member))
         self._observer.event("debug", "worker started", slot=slot, pid=member.pid)
         if self._ending.is_set():

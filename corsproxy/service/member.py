@@ -46,7 +46,7 @@ ENDS_WITHIN = 5.0  # after it closed the channel
 class Member:
     """A worker process. `why` is what it said when it could not serve; `counts` and `ledger` what it last said it counted."""
 
-    def __init__(self, slot: int, popen: subprocess.Popen[bytes]) -> None:
+    def __init__(self, slot: int, sockets: Slot, popen: subprocess.Popen[bytes]) -> None:
         self.slot = slot
         self.pid = popen.pid
         self.is_leaving = False
@@ -57,6 +57,7 @@ class Member:
         self.departing = asyncio.Event()  # it leaves or is gone
         self.gone = asyncio.Event()
         self.status: int | None = None  # of its exit; -N: killed by signal N
+        self._listeners = tuple((endpoint, listener.fileno()) for endpoint, listener in sockets)
         self._popen = popen
         self._number = 0
         self._is_silent = False  # the channel has ended
@@ -65,24 +66,32 @@ class Member:
         self._listening: asyncio.Task[None]
 
     @classmethod
-    async def hire(cls, command: Sequence[str], slot: int, sockets: Slot, settings: Settings) -> "Member":
-        """Start a worker process for `sockets`; its control descriptor is appended to `command`."""
+    async def hire(cls, command: Sequence[str], slot: int, sockets: Slot) -> "Member":
+        """Start a worker process for `sockets`; its control descriptor is appended to `command`. Raises OSError.
+
+        It serves once it is told to `begin`.
+        """
         ours, theirs = socket.socketpair()
         with theirs:
             descriptors = [theirs.fileno(), *(listener.fileno() for _, listener in sockets)]
-            with _signals_blocked():
-                # Not asyncio's: its transports reset the signal mask. vfork makes this a matter of a millisecond.
-                popen = subprocess.Popen(  # noqa: S603, ASYNC220 -- our own command; as said above
-                    [*command, str(theirs.fileno())], stdin=subprocess.DEVNULL, pass_fds=descriptors
-                )
-        member = cls(slot, popen)
+            try:
+                with _signals_blocked():
+                    # Not asyncio's: its transports reset the signal mask. vfork makes this a matter of a millisecond.
+                    popen = subprocess.Popen(  # noqa: S603, ASYNC220 -- our own command; as said above
+                        [*command, str(theirs.fileno())], stdin=subprocess.DEVNULL, pass_fds=descriptors
+                    )
+            except OSError:
+                ours.close()
+                raise
+        member = cls(slot, sockets, popen)
         ours.setblocking(False)
         member._channel = await Channel.over(ours)
-        member._channel.send(
-            Begin(settings, tuple((endpoint, listener.fileno()) for endpoint, listener in sockets))
-        )
         member._listening = asyncio.create_task(member._listen())
         return member
+
+    def begin(self, settings: Settings) -> None:
+        """Tell it what to serve."""
+        self._channel.send(Begin(settings, self._listeners))
 
     async def adopt(self, settings: Settings) -> Adopted | None:
         """Have it adopt settings; None where it is gone or does not answer in time."""

@@ -1,12 +1,16 @@
 """Real worker processes: what becomes of a slot when its worker ends, and of those who wait at its socket."""
 
 import asyncio
+import errno
 import json
 import os
 import signal
+import socket
+import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
+from itertools import chain, repeat
 from pathlib import Path
 
 import pytest
@@ -16,6 +20,7 @@ from corsproxy.cors.rule import Origins, Rule
 from corsproxy.observe.counters import merge
 from corsproxy.observe.observer import WorkerObserver
 from corsproxy.proxy.sockets import bind
+from corsproxy.service.control import Channel, FromSupervisor, FromWorker
 from corsproxy.service.crew import Crew, StartError, ending, pause_before
 from corsproxy.service.reload import AdoptError
 from tests.service.backend import Backend, get
@@ -44,11 +49,14 @@ class Stage:
         self._observer = observer
         self._log = log
 
-    def messages(self, pid: int) -> list[str]:
-        """Give what was logged of a worker so far; nothing is logged after that."""
+    def said(self) -> list[dict[str, object]]:
+        """Give what was logged so far; nothing is logged after that."""
         self._observer.close()
-        lines = map(json.loads, self._log.read_text().splitlines())
-        return [line["message"] for line in lines if line["pid"] == pid]
+        return list(map(json.loads, self._log.read_text().splitlines()))
+
+    def messages(self, pid: int) -> list[object]:
+        """Give what was logged of a worker so far; nothing is logged after that."""
+        return [line["message"] for line in self.said() if line["pid"] == pid]
 
     async def pids(self) -> set[int]:
         return set(merge(await self.crew.snapshots()).pids)
@@ -140,6 +148,28 @@ async def test_a_successor_begins_with_the_settings_in_force(stage: Stage, setti
     assert all(b"Access-Control-Allow-Origin: https://app.example.com\r\n" in answer for answer in answers)
 
 
+async def test_settings_that_come_while_a_successor_is_born_are_its_own_too(
+    stage: Stage, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over: Callable[[socket.socket], Awaitable[Channel[FromSupervisor, FromWorker]]] = Channel.over
+    is_born, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def slowly(end: socket.socket) -> Channel[FromSupervisor, FromWorker]:
+        is_born.set()
+        await goes_on.wait()
+        return await over(end)
+
+    monkeypatch.setattr(Channel, "over", slowly)
+    pid = min(await stage.pids())
+    os.kill(pid, signal.SIGKILL)
+    await is_born.wait()
+    await stage.crew.adopt(replace(settings, rules=(ALLOWS,)))
+    goes_on.set()
+    await stage.until_replaced(pid)
+    answers = [await get(stage.endpoint, origin=ORIGIN) for _ in range(20)]
+    assert all(b"Access-Control-Allow-Origin: https://app.example.com\r\n" in answer for answer in answers)
+
+
 async def test_settings_that_one_refuses_are_adopted_by_none(stage: Stage, settings: Settings) -> None:
     tls = replace(settings.upstream, tls=UpstreamTls(ca="/nowhere/ca.pem"))
     with pytest.raises(AdoptError, match="No such file"):
@@ -199,6 +229,20 @@ async def test_one_that_dies_young_again_and_again_is_replaced_all_the_same(stag
     assert stage.messages(pid) == ["worker ended"]
 
 
+async def test_a_successor_that_cannot_be_started_is_started_later(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("corsproxy.service.crew.FIRST_PAUSE", 0.001)
+    start_by(monkeypatch, chain([no_room, no_room], repeat(subprocess.Popen)))
+    pid = min(await stage.pids())
+    os.kill(pid, signal.SIGKILL)
+    await stage.until_replaced(pid)
+    slot = next(line["slot"] for line in stage.said() if line.get("pid") == pid)
+    failed = [line for line in stage.said() if line["message"] == "a worker could not be started"]
+    assert [(line["level"], line["slot"]) for line in failed] == [("error", slot)] * 2
+    assert failed[0]["why"] == "[Errno 11] Resource temporarily unavailable"
+
+
 async def test_while_all_are_gone_nobody_serves(stage: Stage) -> None:
     assert stage.crew.is_serving
     for pid in await stage.pids():
@@ -233,6 +277,33 @@ async def test_workers_that_cannot_serve_say_why(settings: Settings, tmp_path: P
             await crew.open()
         assert merge(await crew.snapshots()).pids == ()
         observer.close()
+
+
+async def test_workers_that_cannot_be_started_are_a_failed_start_and_none_is_left(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start_by(monkeypatch, iter([subprocess.Popen, no_room]))
+    listening = bind([Endpoint("127.0.0.1", 0)], slots=2)
+    with (tmp_path / "log").open("wb") as log:
+        observer = WorkerObserver(settings, log.fileno())
+        crew = Crew(settings, listening, WORKER, observer)
+        with pytest.raises(StartError, match=r"^a worker could not be started: .*Resource temporarily"):
+            await crew.open()
+        assert merge(await crew.snapshots()).pids == ()
+        observer.close()
+
+
+def start_by(monkeypatch: pytest.MonkeyPatch, attempts: Iterator[Callable[..., object]]) -> None:
+    """Have each process started by the next of these."""
+
+    def start(*given: object, **more: object) -> object:
+        return next(attempts)(*given, **more)
+
+    monkeypatch.setattr("subprocess.Popen", start)
+
+
+def no_room(*_: object, **__: object) -> None:
+    raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
 
 async def test_workers_that_die_at_once_are_a_failed_start(settings: Settings, tmp_path: Path) -> None:
