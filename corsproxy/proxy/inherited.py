@@ -8,6 +8,7 @@ while two of us accept from it.
 import os
 import socket
 from collections.abc import MutableMapping
+from contextlib import suppress
 
 from corsproxy.config.settings import Endpoint
 
@@ -17,7 +18,10 @@ _FIRST = 3
 
 
 def take_inherited(environ: MutableMapping[str, str]) -> dict[Endpoint, socket.socket]:
-    """Give the listening sockets that were handed over to this process, by where they listen."""
+    """Give the listening sockets that were handed over to this process, by where they listen.
+
+    Raises ValueError for descriptors that are none.
+    """
     is_for_us = environ.get("LISTEN_PID") == str(os.getpid())
     count = environ.get("LISTEN_FDS", "0")
     if not is_for_us or not count.isdecimal():
@@ -26,11 +30,23 @@ def take_inherited(environ: MutableMapping[str, str]) -> dict[Endpoint, socket.s
         environ.pop(name, None)
     taken = {}
     for descriptor in range(_FIRST, _FIRST + int(count)):
-        found = socket.socket(fileno=descriptor)
+        found = _stream_socket(descriptor)
         found.setblocking(False)
         found.set_inheritable(False)
         taken[_endpoint(found)] = found
     return taken
+
+
+def _stream_socket(descriptor: int) -> socket.socket:
+    with suppress(OSError):
+        found = socket.socket(fileno=descriptor)
+        if found.type == socket.SOCK_STREAM:
+            return found
+        found.detach()
+    raise ValueError(
+        f"descriptor {descriptor} was handed over (LISTEN_FDS) and is no stream socket. Fix: hand over what "
+        "`listen` and `admin` name, as ListenStream=, and say in LISTEN_FDS how many these are."
+    )
 
 
 def _endpoint(bound: socket.socket) -> Endpoint:

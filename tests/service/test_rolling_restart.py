@@ -4,8 +4,9 @@ import asyncio
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from typing import IO
 
 import pytest
 
@@ -27,7 +28,7 @@ CLIENTS = 4
 
 
 @asynccontextmanager
-async def activated(scene: Scene, held: list[socket.socket]) -> AsyncIterator[Program]:
+async def activated(scene: Scene, held: Sequence[socket.socket | IO[str]]) -> AsyncIterator[Program]:
     """Start an instance on sockets that are held here."""
     descriptors = [sock.fileno() for sock in held]
     process = await asyncio.create_subprocess_exec(
@@ -105,5 +106,20 @@ async def test_a_socket_that_no_listen_names_is_one_clear_line(
                 f"corsproxy: cannot listen on {endpoint}: a socket there was handed over (LISTEN_FDS), and "
                 "neither `listen` nor `admin` names it. Fix: add it to `listen`, written just so, or hand over "
                 "no such socket.\n"
+            )
+            assert await program.ended() == (2, said)
+
+
+@pytest.mark.parametrize("kind", ["a file", "a datagram socket"])
+async def test_what_is_no_stream_socket_is_one_clear_line(
+    scene: Scene, held: list[socket.socket], kind: str
+) -> None:
+    scene.path.write_text(scene.text())
+    with socket.socket(type=socket.SOCK_DGRAM) as datagram, scene.path.open() as file:
+        strange = file if kind == "a file" else datagram
+        async with activated(scene, [*held, strange]) as program:
+            said = (
+                "corsproxy: descriptor 5 was handed over (LISTEN_FDS) and is no stream socket. Fix: hand over what "
+                "`listen` and `admin` name, as ListenStream=, and say in LISTEN_FDS how many these are.\n"
             )
             assert await program.ended() == (2, said)
