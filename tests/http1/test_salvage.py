@@ -24,6 +24,10 @@ SALVAGED = {
         b"GET / HTTP/1.1\r\nOrigin: https://o\r\nX: y\r\nOrigin: https://p\r\n\r\n",
         (b"GET", b"/", None, b"", b""),
     ),
+    "two origins, one of them not plain": (
+        b"GET / HTTP/1.1\r\nOrigin: https://o\r\nOrigin: https://o p\r\n\r\n",
+        (b"GET", b"/", None, b"", b""),
+    ),
     "an origin with a space": (
         b"GET / HTTP/1.1\r\nOrigin: https://o p\r\n\r\n",
         (b"GET", b"/", None, b"", b""),
@@ -44,3 +48,18 @@ def test_salvage(raw: bytes, expected: tuple[bytes, bytes, bytes | None, bytes, 
     head = salvage(raw)
     assert (head.method, head.path, head.origin, head.host, head.request_id) == expected
     assert (head.length, head.is_websocket, head.request_method) == (0, False, None)
+
+
+BLANKS = b" \t" * 400_000
+
+
+@pytest.mark.parametrize("name", [b"Origin", b"host", b"X-Request-Id"])
+def test_blanks_without_end_take_no_time(name: bytes) -> None:
+    """A pattern that begins anew at each of them would take days."""
+    head = salvage(b"GET / HTTP/1.1\r\n" + name + b":" + BLANKS + b"\x01" + BLANKS + b"\r\n\r\n")
+    assert (head.origin, head.host, head.request_id) == (None, b"", b"")
+    assert (
+        salvage(b"GET / HTTP/1.1\r\nOrigin:" + BLANKS + b"https://o" + BLANKS + b"\r\n\r\n").origin
+        == b"https://o"
+    )
+    assert salvage(b"GET / HTTP/1.1\r\n" + name + b":" + BLANKS).origin is None
