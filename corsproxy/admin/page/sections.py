@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from corsproxy.admin.page.applied import Applied
 from corsproxy.admin.page.questions import link, of_difference, of_group, of_recent
-from corsproxy.admin.page.seen import Difference, Group, Ledger, Recent
+from corsproxy.admin.page.seen import Difference, Group, Ledger, Recent, RuleUse
 from corsproxy.admin.page.suggestions import Wish, wishes
 from corsproxy.bridges.told import Told
 from corsproxy.config.edit import Edit
@@ -24,15 +24,20 @@ __all__ = [
     "Suggested",
     "Suggestion",
     "Totals",
+    "Usage",
     "cards",
     "differences",
     "recent",
     "suggested",
     "totals",
+    "usage",
 ]
 
 MOST_CARDS = 30
 MOST_ROWS = 25
+# Before both are past, that a rule decided nothing says nothing about it.
+IDLE_SECONDS = 600.0
+IDLE_REQUESTS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +200,23 @@ def suggested(ledger: Ledger, applied: Applied, is_late: Callable[[], bool]) -> 
 def recent(ledger: Ledger) -> list[Linked]:
     """Give the last refusals and faults."""
     return [Linked(seen, link(of_recent(seen))) for seen in ledger.recent[:MOST_ROWS]]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What the rules decided since counting began; `idle` are those that decided none of it."""
+
+    seconds: float
+    requests: int
+    idle: list[RuleUse]
+
+
+def usage(ledger: Ledger) -> Usage:
+    """Say for how long and how often rules were asked; none is idle yet where that was too little."""
+    seconds = max(ledger.now - ledger.since, 0.0) if ledger.since else 0.0
+    requests = ledger.without_rule + sum(rule.matched for rule in ledger.rules)
+    is_enough = seconds >= IDLE_SECONDS and requests >= IDLE_REQUESTS
+    return Usage(seconds, requests, [rule for rule in ledger.rules if is_enough and not rule.matched])
 
 
 def differences(ledger: Ledger) -> list[Linked]:

@@ -195,6 +195,7 @@ class Ledger:
     allowed: tuple[Group, ...]
     forgotten: int
     rules: tuple[RuleUse, ...]
+    without_rule: int
     backend_fields: tuple[BackendFields, ...]
     cookies: tuple[Cookie, ...]
     candidate: Candidate | None
@@ -211,6 +212,7 @@ class Ledger:
             allowed=_all(Group, raw.get("allowed")),
             forgotten=int(_number(raw.get("forgotten"))),
             rules=_all(RuleUse, raw.get("rules")),
+            without_rule=int(_number(raw.get("without_rule"))),
             backend_fields=_all(BackendFields, raw.get("backend_cors")),
             cookies=_all(Cookie, raw.get("cookies")),
             candidate=_candidate(raw.get("candidate")),

@@ -98,7 +98,7 @@ class Writer:
             "waiting": suggested.waiting,
             "recent": sections.recent(ledger),
             "differences": sections.differences(ledger),
-            "idle_rules": [rule for rule in ledger.rules if not rule.matched],
+            "usage": sections.usage(ledger),
             "most_rows": sections.MOST_ROWS,
         }
 

@@ -88,8 +88,7 @@ def test_every_section_of_a_busy_day() -> None:
         "access-control-allow-origin, access-control-allow-credentials",
         "It is not SameSite=None, so browsers drop it where",
         "cookies: {same_site: none, secure: true, names: [session]}",
-        "1 rule decided nothing in",
-        "assets",
+        "Counted for 1 day: 52,170 requests. 1 rule decided none of them: assets.",
         "Who is let in: 2",
         "The backend could not be reachedconnection refused",
         "4 decisions had to make room",
@@ -130,6 +129,30 @@ def test_a_quiet_one_tells_what_to_do() -> None:
 )
 def test_the_headline(totals: list[list[Any]], said: str) -> None:
     assert said in live(ledgers.QUIET, totals=totals)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "matched", "without_rule", "said"),
+    [
+        (12, 0, 0, "Counted for 12 seconds: 0 requests."),
+        (3600, 1, 0, "Counted for 1 hour: 1 request."),
+        (599, 90_000, 0, "Counted for 9 minutes: 90,000 requests."),
+        (600, 90, 9, "Counted for 10 minutes: 99 requests."),
+        (600, 90, 10, "Counted for 10 minutes: 100 requests. 1 rule decided none of them: assets."),
+        (7200, 90_000, 10, "Counted for 2 hours: 90,010 requests. 1 rule decided none of them: assets."),
+    ],
+)
+def test_a_rule_is_not_called_idle_before_it_could_be_asked(
+    seconds: int, matched: int, without_rule: int, said: str
+) -> None:
+    api, _, assets = ledgers.busy()["rules"]
+    rules = [{**api, "matched": matched}, assets]
+    page = live(
+        {**ledgers.QUIET, "since": ledgers.NOW - seconds, "rules": rules, "without_rule": without_rule}
+    )
+    assert said in page
+    is_idle = "none of them" in said
+    assert ("Either nobody calls these paths" in page, "not yet" in page) == (is_idle, not is_idle)
 
 
 def test_where_it_listens_on_a_socket_only() -> None:
