@@ -1,12 +1,13 @@
 """An entry of a HAR file (HTTP Archive 1.2), as browsers export it, read as the question it answers.
 
 Laws: the entry is the one that is asked for, else the first that a browser refused to hand to its page; what
-the file does not say is not guessed. https://w3c.github.io/web-performance/specs/HAR/Overview.html
+the file does not say is not guessed, and what was asked of no server (data:, blob:) is passed over.
+https://w3c.github.io/web-performance/specs/HAR/Overview.html
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from corsproxy.bridges.recorded import BadPaste, Question, question_of
 
@@ -15,15 +16,35 @@ __all__ = ["read_every", "read_har"]
 _SAVE = "Save one in the browser's network panel: Save all as HAR."
 
 
+class _Entry(NamedTuple):
+    """What is read of an entry. `status` is false where there was no answer; `granted` whom it named."""
+
+    method: str
+    url: str
+    fields: list[tuple[str, str]]
+    has_cookies: bool
+    is_websocket: bool
+    status: object
+    granted: list[str]
+
+    def question(self) -> Question:
+        return question_of(
+            self.method,
+            self.url,
+            self.fields,
+            is_websocket=self.is_websocket,
+            has_cookies=self.has_cookies,
+        )
+
+
 def read_har(text: str, entry: int | None = None) -> Question:
     """Read the entry with a number, counted from 1, or the first CORS failure. Raises BadPaste."""
     entries = _entries(text)
     if entry is not None:
         if not 1 <= entry <= len(entries):
             raise BadPaste(f"There is no entry {entry}: the file has {len(entries)}, counted from 1.")
-        return _question(entries[entry - 1])
-    for number, candidate in enumerate(entries, 1):
-        question = _question(candidate)
+        return entries[entry - 1].question()
+    for number, candidate, question in _questions(entries):
         if _is_failure(question, candidate):
             found = f"This is entry {number} of {len(entries)}, the first that failed for its page."
             return Question(question.request, question.url, (found, *question.notes))
@@ -32,10 +53,19 @@ def read_har(text: str, entry: int | None = None) -> Question:
 
 def read_every(text: str) -> list[tuple[Question, bool]]:
     """Read all requests of pages to other origins, and whether the browser kept the answer from the page. Raises BadPaste."""
-    every = ((_question(entry), entry) for entry in _entries(text))
     return [
-        (question, _is_failure(question, entry)) for question, entry in every if _is_cross_origin(question)
+        (question, _is_failure(question, entry))
+        for _, entry, question in _questions(_entries(text))
+        if _is_cross_origin(question)
     ]
+
+
+def _questions(entries: Sequence[_Entry]) -> Iterator[tuple[int, _Entry, Question]]:
+    for number, entry in enumerate(entries, 1):
+        try:
+            yield number, entry, entry.question()
+        except BadPaste:
+            continue
 
 
 def _is_cross_origin(question: Question) -> bool:
@@ -43,51 +73,45 @@ def _is_cross_origin(question: Question) -> bool:
     return origin is not None and origin != f"{question.request.scheme}://{question.request.host}"
 
 
-def _entries(text: str) -> Sequence[Mapping[str, Any]]:
+def _entries(text: str) -> list[_Entry]:
     try:
-        entries = json.loads(text.removeprefix("\ufeff"))["log"]["entries"]
-        for entry in entries:
-            _ = entry["request"]["url"] + entry["request"]["method"]
-            _ = [field["name"] + field["value"] for field in _fields(entry, "request")]
-            _ = [field["name"] + field["value"] for field in _fields(entry, "response")]
+        return [_entry(raw) for raw in json.loads(text.removeprefix("\ufeff"))["log"]["entries"]]
     except json.JSONDecodeError as fault:
         raise BadPaste(
             f"This is not a HAR file: it is no JSON from line {fault.lineno}, column {fault.colno} on. {_SAVE}"
         ) from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise BadPaste(f"This is not a HAR file: it has no requests under log.entries. {_SAVE}") from None
-    return list(entries)
 
 
-def _fields(entry: Mapping[str, Any], side: str) -> list[Mapping[str, str]]:
-    fields: list[Mapping[str, str]] = entry.get(side, {}).get("headers", [])
-    return fields
-
-
-def _question(entry: Mapping[str, Any]) -> Question:
-    request = entry["request"]
-    return question_of(
-        request["method"],
-        request["url"],
-        [(field["name"], field["value"]) for field in _fields(entry, "request")],
-        is_websocket=entry.get("_resourceType") == "websocket",
+def _entry(raw: Mapping[str, Any]) -> _Entry:
+    request, response = raw["request"], raw.get("response", {})
+    return _Entry(
+        method=_text(request["method"]),
+        url=_text(request["url"]),
+        fields=_fields(request),
         has_cookies=bool(request.get("cookies")),
+        is_websocket=raw.get("_resourceType") == "websocket",
+        status=response.get("status"),
+        granted=[value for name, value in _fields(response) if name.lower() == "access-control-allow-origin"],
     )
 
 
-def _is_failure(question: Question, entry: Mapping[str, Any]) -> bool:
+def _fields(side: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(_text(field["name"]), _text(field["value"])) for field in side.get("headers", [])]
+
+
+def _text(value: Any) -> str:
+    """Take a text; half of a surrogate pair, which JSON lets through, becomes U+FFFD."""
+    return str.encode(value, "utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _is_failure(question: Question, entry: _Entry) -> bool:
     """Tell whether the browser kept the answer from the page: none recorded, or one that names somebody else."""
-    origin = question.request.origin
     if not _is_cross_origin(question):
         return False
-    response = entry.get("response", {})
-    if not response.get("status"):
+    if not entry.status:
         return True
     if question.request.websocket:
-        return bool(response["status"] != 101)
-    allowed = [
-        field["value"]
-        for field in _fields(entry, "response")
-        if field["name"].lower() == "access-control-allow-origin"
-    ]
-    return allowed not in ([origin], ["*"])
+        return entry.status != 101
+    return entry.granted not in ([question.request.origin], ["*"])

@@ -205,7 +205,7 @@ def _read_line(log: _Log, text: str) -> None:
     log.has_allowed |= not before.is_refusal
     if before.kind is Kind.NOT_CORS or "origin" not in line:
         return
-    if line.get("fault") in _UNREADABLE:
+    if str(line.get("fault")) in _UNREADABLE:
         log.skip("the request could not be read")
     elif any(_may_be_cut(str(line.get(name, "")), most) for name, most in _CUT_AT.items()):
         log.skip("something is too long to be there whole")
@@ -225,7 +225,7 @@ def _add(log: _Log, line: Mapping[str, Any], before: Outcome) -> None:
         place = Place(
             _bytes(line.get("host", "")), _bytes(line["path"]), line.get("sec_fetch_site") == "same-origin"
         )
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         log.skip("a field is missing or of another type")
         return
     if before.kind is Kind.PREFLIGHT and asked[0] is None:

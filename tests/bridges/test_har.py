@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from corsproxy.bridges.har import read_har
+from corsproxy.bridges.har import read_every, read_har
 from corsproxy.bridges.recorded import BadPaste
 from corsproxy.cors.browser import BrowserRequest
 
@@ -24,6 +24,7 @@ def entry(
     }
 
 
+URL = "https://api.example.com/"
 ENTRIES = [
     entry(f"{APP}/page", origin=False),
     entry(f"{APP}/own"),
@@ -74,9 +75,24 @@ def test_the_entry_that_is_asked_for() -> None:
         ("[]", None, "This is not a HAR file: it has no requests under log.entries. Save one in"),
         ('{"log": {"entries": [{}]}}', None, "This is not a HAR file: it has no requests"),
         ('{"log": {"entries": 3}}', None, "This is not a HAR file: it has no requests"),
+        (har([{"request": {"url": [], "method": []}}]), 1, "This is not a HAR file: it has no requests"),
+        (har([{"request": {"url": URL, "method": "GET", "headers": [{"name": 1, "value": 1}]}}]), 1, "This is not a HAR file: it has no requests"),
+        (har([entry("data:,x")]), 1, "data:,x is not an address"),
     ],
-)
+)  # fmt: skip
 def test_what_cannot_be_read_says_why(text: str, number: int | None, said: str) -> None:
     with pytest.raises(BadPaste) as caught:
         read_har(text, number)
     assert str(caught.value).startswith(said)
+
+
+def test_what_is_not_asked_of_a_server_is_passed_over() -> None:
+    assert read_har(har([entry("data:,x"), *ENTRIES])).notes[0].startswith("This is entry 6 of 8")
+    assert len(read_every(har([entry("blob:https://app.example.com/1"), *ENTRIES]))) == 5
+
+
+def test_half_of_a_surrogate_pair_is_no_character() -> None:
+    broken = entry("https://api.example.com/\ud800", 0, method="P\ud800T")
+    broken["request"]["headers"].append({"name": "x-\ud800", "value": "\ud800"})
+    request = read_har(har([broken])).request
+    assert (request.path, request.method, request.headers) == ("/\ufffd", "P\ufffdT", ("x-\ufffd",))

@@ -78,6 +78,13 @@ def test_a_field_that_no_log_of_ours_has_is_not_kept() -> None:
     assert told.notes[0] == "1 line left out: something is too long to be there whole."
 
 
+@pytest.mark.parametrize("name", sorted({*LINE} - {"kind", "status", "reason", "action"}))
+@pytest.mark.parametrize("value", [5, None, [], {}, "0001-01-01T00:00:00", "\ud800"])
+def test_a_line_whose_fields_are_of_other_types_stops_nobody(name: str, value: object) -> None:
+    lines = [json.dumps({**LINE, name: value}), json.dumps({**LINE, "fault": value}), json.dumps(LINE)]
+    assert sum(request.count for request in read_log(lines).requests) >= 1
+
+
 def test_addresses_of_all_kinds_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recordings, "MOST_IN_ALL", 5)
     lines = [{**LINE, "origin": f"https://{kind}.example", "path": f"/{at}"} for kind in range(4) for at in range(4)]  # fmt: skip
