@@ -14,10 +14,10 @@ import re
 from httptools import HttpParserError, HttpParserInvalidMethodError, HttpParserUpgrade, HttpRequestParser
 
 from corsproxy.http1.faults import BadRequest
-from corsproxy.http1.fields import SILENT, TOKEN
+from corsproxy.http1.fields import SILENT, TOKEN, take_out
 from corsproxy.http1.framing import CHUNKED
 from corsproxy.http1.request_fields import end_hop_by_hop, note_fields
-from corsproxy.http1.request_head import RequestHead, drop
+from corsproxy.http1.request_head import RequestHead
 from corsproxy.http1.target import split_absolute
 
 __all__ = ["RequestHead", "RequestReader"]
@@ -86,7 +86,7 @@ class RequestReader:
         if head.expects_continue and not head.length:
             # RFC 9110 §10.1.1: no content, no expectation. waitress would wait for both.
             head.expects_continue = False
-            drop(head, b"expect")
+            take_out(head.lines, {b"expect"})
         if head.length == CHUNKED and head.has_length:
             raise BadRequest("Content-Length stands beside Transfer-Encoding")
         return head

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from itertools import compress
 
 from corsproxy.http1.faults import BadRequest
-from corsproxy.http1.fields import HOP_BY_HOP, PREFIX, REQUEST_PREFIXES, TOKEN, elements, prefixes
+from corsproxy.http1.fields import HOP_BY_HOP, PREFIX, REQUEST_PREFIXES, TOKEN, elements, prefixes, take_out
 from corsproxy.http1.framing import CHUNKED, content_length
-from corsproxy.http1.request_head import RequestHead, drop
+from corsproxy.http1.request_head import RequestHead
 from corsproxy.http1.target import check_host
 
 __all__ = ["end_hop_by_hop", "note_fields"]
@@ -21,6 +21,8 @@ __all__ = ["end_hop_by_hop", "note_fields"]
 _NOT_HOP_BY_HOP = frozenset(
     {b"host", b"origin", b"cookie", b"authorization", b"content-length", b"content-type", b"via", b"expect"}
 )
+# Options that name no field, or one that is taken out anyway.
+_OF_THE_CONNECTION = frozenset({b"close", b"keep-alive", b"upgrade"})
 _WEBSOCKET_KEY = re.compile(rb"[A-Za-z0-9+/]{22}==")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:+/=-]{1,128}")
 
@@ -230,17 +232,12 @@ _KEEPS_ALIVE = frozenset({b"Connection: keep-alive", b"connection: keep-alive", 
 
 def end_hop_by_hop(head: RequestHead) -> None:
     """Obey a Connection field that says more than close or keep-alive (RFC 9110 §7.6.1)."""
-    for option in head.connection:
-        if option == b"close":
-            head.says_close = True
-        elif option == b"keep-alive":
-            head.keep_alive = True
-        elif option in _NOT_HOP_BY_HOP or option[:12] in (b"x-forwarded-", b"forwarded"):
-            raise BadRequest("Connection names a field that is not the client's to remove")
-        elif option != b"upgrade":
-            drop(head, option)
-    if head.says_close:
-        head.keep_alive = False
+    named = frozenset(head.connection)
+    if any(option in _NOT_HOP_BY_HOP or option[:12] in (b"x-forwarded-", b"forwarded") for option in named):
+        raise BadRequest("Connection names a field that is not the client's to remove")
+    head.says_close = head.says_close or b"close" in named
+    head.keep_alive = (head.keep_alive or b"keep-alive" in named) and not head.says_close
+    take_out(head.lines, named - _OF_THE_CONNECTION)
     if head.upgrade == b"websocket" and b"upgrade" in head.connection:
         head.is_websocket = _is_handshake(head)
 

@@ -5,7 +5,9 @@ Laws: plain values; reading them is `request`'s and `request_fields`'.
 
 import re
 
-__all__ = ["RequestHead", "drop"]
+from corsproxy.http1.fields import take_out
+
+__all__ = ["RequestHead"]
 
 # TE, whose name is too short for a prefix, and names with an underscore; linear in the names.
 _ODD_NAME = re.compile(rb"\n(?:[Tt][Ee]:|[!#$%&'*+.^`|~0-9A-Za-z-]*_)").search
@@ -82,15 +84,8 @@ class RequestHead:
             return
         self.has_plain_names = True
         if _ODD_NAME(self.raw) is not None:
-            drop(self, b"te")
+            take_out(self.lines, {b"te"})
             _drop_underscored(self)
-
-
-def drop(head: RequestHead, name: bytes) -> None:
-    """Take out every line of that (lower-case) name."""
-    prefix = name + b":"
-    size = len(prefix)
-    head.lines[1:-2] = [line for line in head.lines[1:-2] if line[:size].lower() != prefix]
 
 
 def _drop_underscored(head: RequestHead) -> None:

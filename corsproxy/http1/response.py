@@ -13,7 +13,7 @@ from itertools import compress
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from corsproxy.http1.faults import BadResponse
-from corsproxy.http1.fields import HOP_BY_HOP, PREFIX, RESPONSE_PREFIXES, SILENT, elements, prefixes
+from corsproxy.http1.fields import HOP_BY_HOP, PREFIX, RESPONSE_PREFIXES, SILENT, elements, prefixes, take_out
 from corsproxy.http1.framing import CHUNKED, UNTIL_CLOSE, content_length
 
 __all__ = ["ResponseHead", "read_response_head"]
@@ -21,7 +21,10 @@ __all__ = ["ResponseHead", "read_response_head"]
 # A backend may not have these removed by naming them in Connection.
 _NOT_HOP_BY_HOP = frozenset(
     {b"content-length", b"content-type", b"set-cookie", b"date", b"vary", b"location"}
+    | {b"close", b"keep-alive", b"upgrade"}  # which name no field, or one that is taken out anyway
 )
+# Ten times what Envoy and HAProxy take. What is done for a field may take as long as there are fields.
+_MOST_FIELDS = 1000
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 # A backend has few status lines; those that were accepted are looked up. Bounded, for it might make up new ones.
 _KNOWN_STATUS_LINES: dict[bytes, int] = {}
@@ -62,13 +65,15 @@ def read_response_head(raw: bytes, *, to_head: bool) -> ResponseHead:
     head.lines = lines = raw.split(b"\r\n")
     head.status = _KNOWN_STATUS_LINES.get(lines[0], 0) or _read_status_line(head, lines[0])
     fields = lines[1:-2]
+    if len(fields) > _MOST_FIELDS:
+        raise BadResponse(f"the response has more than {_MOST_FIELDS} fields")
     for line in compress(fields, map(_is_noted, map(PREFIX, fields))):
         if line[:16] in _PLAIN_LENGTHS and line[16:].isdigit():
             _note_length(head, line, line[16:])
         else:
             _NOTES_BY_PREFIX[line[:5]](head, line)
     if b"\nte:" in raw.lower():
-        _drop(head, b"te")
+        take_out(head.lines, {b"te"})
     if head.connection:
         _end_hop_by_hop(head)
     status = head.status
@@ -107,7 +112,7 @@ def _no_body(head: ResponseHead) -> None:
         raise BadResponse("Content-Length stands beside Transfer-Encoding")
     head.length = 0
     if head.status < 200 or head.status == 204:
-        _drop(head, b"content-length")
+        take_out(head.lines, {b"content-length"})
 
 
 def _note(head: ResponseHead, line: bytes) -> None:
@@ -179,19 +184,8 @@ _PLAIN_LENGTHS = frozenset({b"Content-Length: ", b"content-length: "})
 _KEEPS_ALIVE = frozenset({b"Connection: keep-alive", b"connection: keep-alive"})
 
 
-def _drop(head: ResponseHead, name: bytes) -> None:
-    prefix = name + b":"
-    size = len(prefix)
-    head.lines[1:-2] = [line for line in head.lines[1:-2] if line[:size].lower() != prefix]
-
-
 def _end_hop_by_hop(head: ResponseHead) -> None:
-    for option in head.connection:
-        if option == b"close":
-            head.says_close = True
-        elif option == b"keep-alive":
-            head.keep_alive = True
-        elif option != b"upgrade" and option not in _NOT_HOP_BY_HOP:
-            _drop(head, option)
-    if head.says_close:
-        head.keep_alive = False
+    named = frozenset(head.connection)
+    head.says_close = head.says_close or b"close" in named
+    head.keep_alive = (head.keep_alive or b"keep-alive" in named) and not head.says_close
+    take_out(head.lines, named - _NOT_HOP_BY_HOP)
