@@ -232,12 +232,22 @@ class ClientConnection(asyncio.Protocol):
             other = engine.candidate.decide(head, forwarding.scheme, forwarding.host)
             exchange.compared = compare(decision, other, head)
         self.exchange = exchange
+        if self.body_left and self._buffer:
+            self._begin_with_body(exchange)
+        else:
+            exchange.begin()
+
+    def _begin_with_body(self, exchange: Exchange) -> None:
+        """Begin where some of the body is here already: it leaves in one write with the head, and in as few packets."""
+        exchange.holds_head = True
         exchange.begin()
-        if self.body_left and self._buffer and self.exchange is exchange:
-            data, self._buffer = self._buffer, b""
-            self._buffer = self._take_body(data)
-            if self.body_left and self._buffer and not self.is_ending:
-                self._yield_turn()
+        if self.exchange is not exchange:
+            return
+        data, self._buffer = self._buffer, b""
+        self._buffer = self._take_body(data)
+        exchange.release_head()
+        if self.body_left and self._buffer and not self.is_ending:
+            self._yield_turn()
 
     def head_overdue(self) -> None:
         """Answer that the head did not come in time."""

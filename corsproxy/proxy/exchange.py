@@ -50,6 +50,7 @@ class Exchange:
     request_bytes = 0
     response_bytes = 0
     waiting_since = 0.0
+    holds_head = False  # the head is not sent before a piece of the body that is already here
     _upstream_seconds = -1.0
     _added_seconds = -1.0
     _text = b""  # the request's head as the backend gets it
@@ -139,12 +140,13 @@ class Exchange:
         self.upstream = upstream
         client = self.client
         self.moved = client.engine.now
-        if not self.is_sent:
+        if client.held_by_upstream:
             client.hold_reading(False)  # before the writes below, which may hold it again
         if client.is_write_paused:
             upstream.transport.pause_reading()
-        kept = self._kept
-        upstream.transport.write(self._text if kept is None else kept.send(self._text))
+        if not self.holds_head:
+            kept = self._kept
+            upstream.transport.write(self._text if kept is None else kept.send(self._text))
         self._added_seconds = time.perf_counter() - self._started
 
     def request_body(self, content: bytes, *, is_last: bool) -> None:
@@ -164,7 +166,8 @@ class Exchange:
             self.is_sent = True
         upstream = self.upstream
         if upstream is not None:
-            upstream.transport.write(piece)
+            upstream.transport.write(self._text + piece if self.holds_head else piece)
+            self.holds_head = False
             self.moved = self.client.engine.now
         elif not self.is_sent:
             self.client.hold_reading(True)
@@ -172,6 +175,12 @@ class Exchange:
             if self._kept is None:
                 self._kept = KeptBody(is_repeatable=self._is_repeatable)
             self._kept.add(piece, is_sent=upstream is not None)
+
+    def release_head(self) -> None:
+        """Send a head that was held for a body of which nothing came; hold none any more."""
+        if self.holds_head and self.upstream is not None:
+            self.upstream.transport.write(self._text)
+        self.holds_head = False
 
     @property
     def _is_repeatable(self) -> bool:

@@ -6,6 +6,7 @@ Turns are counted, not time: between two of them nobody else gets a word in, how
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from corsproxy.config.settings import Timeouts
 from tests.proxy.conftest import Staged
@@ -247,10 +248,12 @@ async def test_a_large_upload(stage: Stage) -> None:
 
 
 async def test_heads_that_time_out_together_are_answered_in_several_turns(staged: Staged) -> None:
-    stage = await staged(timeouts=Timeouts(client_header=0.3))
+    stage = await staged()
     clients = [await stage.connect() for _ in range(600)]
     for client in clients:
         await client.send(GET[:-2])
+    await until(lambda: all(client.head_since for client in stage.engine.clients))
+    stage.engine.adopt(replace(stage.settings, timeouts=Timeouts(client_header=0.05)))
     with turns(lambda: answered(stage)) as grown:
         assert {(await client.response()).status for client in clients} == {408}
     assert sum(grown) == 600
