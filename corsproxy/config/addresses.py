@@ -61,9 +61,10 @@ def _meant_address(text: str) -> str:
     digits = text.lstrip(":")
     if digits.isascii() and digits.isdigit():
         return f"0.0.0.0:{digits}"
-    if "://" in text:
-        parts = urlsplit(text)
-        return parts.netloc if ":" in parts.netloc else f"{parts.netloc}:8080"
+    authority = text.partition("://")[2].partition("/")[0]
+    for meant in (authority, f"{authority}:8080"):
+        if authority and _HOST_PORT.fullmatch(meant):
+            return meant
     if text.startswith("/"):
         return f"unix:{text}"
     try:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corsproxy.config.addresses import BadAddress, read_url
+from corsproxy.config.addresses import BadAddress, read_endpoint, read_url
 
 LABELS = st.text("abz09-_K\u212a\u017fß漢.%", max_size=4) | st.integers(60, 66).map(
     lambda length: "a" * length
@@ -41,3 +41,22 @@ def test_what_cannot_be_looked_up(host: str, what: str, fix: str) -> None:
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]", "app", "my_app.default.svc", "xn--bcher-kva.example", "A.example"])  # fmt: skip
 def test_usual_names(host: str) -> None:
     assert read_url(f"http://{host}:5000").endpoint.host == host.strip("[]").lower()
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("http://127.0.0.1:8080", "127.0.0.1:8080"),
+        ("http://127.0.0.1/path", "127.0.0.1:8080"),
+        ("http://[::1]", "[::1]:8080"),
+        ("http://[::1", "host:port, [address]:port or unix:/path"),
+        ("http://", "host:port, [address]:port or unix:/path"),
+        ("http://a:b:1", "host:port, [address]:port or unix:/path"),
+        ("[::1", "[::1]:8080"),
+        (":80", "0.0.0.0:80"),
+    ],
+)
+def test_what_may_have_been_meant_by_an_address_to_listen_on(text: str, meant: str) -> None:
+    with pytest.raises(BadAddress) as bad:
+        read_endpoint(text)
+    assert meant in bad.value.fix
