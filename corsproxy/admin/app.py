@@ -1,17 +1,16 @@
 """The admin pages: /livez, /readyz, /metrics, /status, /decisions, and the page at /.
 
 Laws: GET and HEAD only; answers are never cached, never sniffed and carry no CORS field, ever: no page
-on the web has business here. What a page takes long to make is made off the event loop, which also
-serves the proxied requests.
+on the web has business here. What a page takes long to make is made beside the event loop (`aside`).
 """
 
 import asyncio
-import json
 import time
 from collections.abc import Callable
 
 from aiohttp import web
 
+from corsproxy.admin.aside import aside, encoded
 from corsproxy.admin.decisions import decisions
 from corsproxy.admin.desk import Desk
 from corsproxy.admin.fleet import Fleet
@@ -108,7 +107,7 @@ class _Pages:
         )
         accept = ",".join(request.headers.getall("Accept", []))
         # Thousands of series take tens of milliseconds.
-        body, content_type = await asyncio.to_thread(expose, accept, families)
+        body, content_type = await aside(expose, accept, families)
         return web.Response(body=body, headers={"Content-Type": content_type, "Vary": "Accept"})
 
     async def status(self, _request: web.Request) -> web.Response:
@@ -129,11 +128,15 @@ class _Pages:
 
     async def decisions(self, _request: web.Request) -> web.Response:
         # Megabytes of text take tens of milliseconds.
-        text = await asyncio.to_thread(json.dumps, await self._decisions())
-        return web.Response(text=text, content_type="application/json")
+        body = await aside(_json, await self._decisions())
+        return web.Response(body=body, content_type="application/json", charset="utf-8")
 
     async def _decisions(self) -> dict[str, object]:
         fleet = self._fleet
         told = await fleet.ledgers()
         # Full ledgers of many workers take tens of milliseconds.
-        return await asyncio.to_thread(decisions, told, fleet.facts(), fleet.settings, now=self._clock())
+        return await aside(decisions, told, fleet.facts(), fleet.settings, now=self._clock())
+
+
+def _json(value: object) -> bytes:
+    return encoded(value).encode()

@@ -5,8 +5,6 @@ is told to load nothing from elsewhere and to run and style by our files only; o
 page, but neither frame nor fetch it. Whatever the page needs, proxied requests do not wait for it.
 """
 
-import asyncio
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from hashlib import sha256
 from html import escape
@@ -15,6 +13,7 @@ from typing import Any
 
 from aiohttp import web
 
+from corsproxy.admin.aside import aside, encoded
 from corsproxy.admin.desk import Desk, DeskError
 from corsproxy.config.settings import Settings
 from corsproxy.proxy.record import Observer
@@ -73,8 +72,7 @@ class FrontPage:
     async def _written(self, question: dict[str, object]) -> web.Response:
         try:
             facts = await self._facts()
-            # A full ledger takes milliseconds; the event loop serves proxied requests too.
-            asked = await asyncio.to_thread(json.dumps, {**question, **_shortened(facts)})
+            asked = await aside(encoded, {**question, **_shortened(facts)})
             html = await self._desk.ask(asked, self._settings())
         except DeskError as fault:
             self._observer.event("error", "the admin page could not be written", error=str(fault))
