@@ -19,7 +19,8 @@ _FILES = (
 )  # fmt: skip
 # flask-cors==5.0.1 | flask-cors = "^4.0" | "flask-cors (~=5.0)" | name = "flask-cors" \n version = "4.0.1"
 _PIN = re.compile(
-    r"flask[-_]cors[\"']?\s*(?:version\s*)?[=:(]?\s*[\"']?\s*(?:==|~=|\^|=|~)?\s*(?P<version>[0-9]+(?:\.[0-9]+)*)",
+    # Possessive: with five ways to share out the same blanks, a file of them would never be done with.
+    r"flask[-_]cors[\"']?\s*+(?:version\s*+)?[=:(]?\s*+[\"']?\s*+(?:==|~=|\^|=|~)?\s*+(?P<version>[0-9]+(?:\.[0-9]+)*)",
     re.IGNORECASE,
 )
 

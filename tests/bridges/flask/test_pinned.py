@@ -52,3 +52,9 @@ def test_before_6_the_longest_is_tried_first_and_case_did_not_count(tmp_path: Pa
     losses = [(str(finding.code), str(finding.place)) for finding in before.findings if finding.is_loss]
     assert set(losses) == {("old_version", "requirements.txt:2")}
     assert before.text.index("https://all.example") < before.text.index("tests:")
+
+
+def test_blanks_without_end_take_no_time(tmp_path: Path) -> None:
+    """Shared out among several repetitions they would take years."""
+    (tmp_path / "requirements.txt").write_text("flask-cors" + " " * 1_000_000 + "\n#flask-cors==4.0")
+    assert pinned(Sources(tmp_path, Findings())).version == "4.0"
