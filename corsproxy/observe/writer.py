@@ -56,7 +56,10 @@ class Writer:
             if self._waiting + len(lines) > self._room or self._is_closing.is_set():
                 self._dropped += lines.count(b"\n")
                 return
-            self._lines.append(lines)
+            if len(lines) <= self._atomic:
+                self._lines.append(lines)
+            else:
+                self._lines.extend(lines.splitlines(keepends=True))
             self._waiting += len(lines)
             if self._has_lines.is_set():
                 return
@@ -84,10 +87,10 @@ class Writer:
         lost = self._dropped - self._reported
         news = self._dropped_line(lost) if lost else b""
         self._reported += lost
-        taken = [news]
+        taken = [news] if news else []
         room = self._atomic - len(news)
         with self._lock:
-            while self._lines and (len(taken) == 1 or len(self._lines[0]) <= room):
+            while self._lines and (not taken or len(self._lines[0]) <= room):
                 lines = self._lines.popleft()
                 self._waiting -= len(lines)
                 room -= len(lines)

@@ -173,3 +173,37 @@ def test_a_closed_reader_does_not_crash(pipe: tuple[int, int]) -> None:
     writer.close(0.05)
     writer._thread.join(30)
     assert not writer._thread.is_alive()
+
+
+@pytest.fixture
+def sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Give the sizes of all writes."""
+    noted: list[int] = []
+    write = os.write
+
+    def noting(descriptor: int, lot: bytes) -> int:
+        noted.append(len(lot))
+        return write(descriptor, lot)
+
+    monkeypatch.setattr(os, "write", noting)
+    return noted
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    {
+        "queued as one": ([b"a" * 3000, b"b" * 2000, b"c" * 6000, b"d"], [12 + 3001, 2001, 6001, 2]),
+        "beside the news of lost ones": ([b"a" * 4095], [12, 4096]),
+    }.values(),
+)
+def test_no_write_tears_a_line_that_a_pipe_takes_whole(
+    pipe: tuple[int, int], sizes: list[int], lines: list[bytes], expected: list[int]
+) -> None:
+    reader, sender = pipe
+    written = b"".join(line + b"\n" for line in lines)
+    writer = Writer(sender, notice, room=12_000)
+    writer.write(b"x" * 12_000 + b"\n")  # lost, which is told first
+    writer.write(written)
+    writer.close(5.0)
+    assert sizes == expected
+    assert read_exactly(reader, sum(sizes)) == notice(1) + written
