@@ -1,7 +1,7 @@
 """What a supervisor and its workers say to each other, and how it travels.
 
 Laws: a socket pair made by the supervisor, so both ends are ours and pickles are safe; a message is its
-length in four bytes, then its pickle. Sending never waits. The end of the stream is a message too: for
+length in four bytes, then its pickle. Sending never waits for the other end. The end of the stream is a message too: for
 the supervisor that its worker is gone, for a worker that it is alone and has to finish.
 """
 
@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Generic, Self, TypeVar
 
+from corsproxy.admin.aside import aside
 from corsproxy.config.settings import Endpoint, Settings
 from corsproxy.observe.counters import Snapshot
 from corsproxy.observe.ledger_rows import LedgerSnapshot
@@ -149,8 +150,14 @@ class Channel(Generic[Said, Heard]):
 
     def send(self, message: Said) -> None:
         """Send without waiting; to an end that is gone it does nothing."""
+        self._send(_packed(message))
+
+    async def send_long(self, message: Said) -> None:
+        """Send what takes milliseconds to pack: proxied requests do not wait for it."""
+        self._send(await aside(_packed, message))
+
+    def _send(self, packed: bytes) -> None:
         if not self._writer.is_closing():
-            packed = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
             self._writer.write(LENGTH.pack(len(packed)) + packed)
 
     async def receive(self) -> Heard | None:
@@ -167,3 +174,7 @@ class Channel(Generic[Said, Heard]):
         self._writer.close()
         with suppress(OSError):
             await self._writer.wait_closed()
+
+
+def _packed(message: object) -> bytes:
+    return pickle.dumps(message, pickle.HIGHEST_PROTOCOL)

@@ -113,7 +113,7 @@ class Worker:
                 case Count(number):
                     self._line.send(Counted(number, self._observer.snapshot(self._engine.gauges())))
                 case Tell(number):
-                    self._line.send(Told(number, self._observer.ledger()))
+                    await self._line.send_long(Told(number, self._observer.ledger()))
                 case Drain():
                     self._is_over.set()
                 case Abort():

@@ -1,13 +1,14 @@
 """The channel between a supervisor and a worker, over a real socket pair."""
 
 import socket
+import threading
 from collections.abc import AsyncIterator
 
 import pytest
 
 from corsproxy.config.settings import Endpoint, Settings, Source, Upstream
 from corsproxy.observe.counters import Snapshot
-from corsproxy.observe.ledger_rows import LedgerSnapshot
+from corsproxy.observe.ledger_rows import LedgerSnapshot, Recent
 from corsproxy.service.control import (
     Abort,
     Adopt,
@@ -60,6 +61,31 @@ async def test_what_a_supervisor_says_arrives_whole_and_in_order(pair: tuple[Sup
     for message in said:
         supervisor.send(message)
     assert [await worker.receive() for _ in said] == said
+
+
+PACKED_BY: list[threading.Thread] = []
+
+
+class Noticed(tuple[Recent, ...]):
+    """Notes who packs it."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> tuple[type, tuple[()]]:
+        PACKED_BY.append(threading.current_thread())
+        return tuple, ()
+
+
+async def test_what_takes_long_to_pack_is_packed_beside_the_event_loop(
+    pair: tuple[Supervisor, Worker],
+) -> None:
+    supervisor, worker = pair
+    told = Told(3, LedgerSnapshot(generation=1, recent=Noticed()))
+    PACKED_BY.clear()
+    await worker.send_long(told)
+    assert await supervisor.receive() == Told(3, LedgerSnapshot(generation=1))
+    assert len(PACKED_BY) == 1
+    assert threading.current_thread() not in PACKED_BY
 
 
 async def test_what_a_worker_says_arrives_whole_and_in_order(pair: tuple[Supervisor, Worker]) -> None:
