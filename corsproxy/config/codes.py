@@ -77,6 +77,7 @@ MEANINGS: Mapping[Code, Meaning] = MappingProxyType(
         Code.AUTHORIZATION_NOT_LISTED: Meaning('"*" does not include Authorization', "As in the Fetch standard; name it if pages send tokens.", is_warning=True),
         Code.CLIENT_SENDS_RESPONSE_HEADER: Meaning("allow_headers names a field of answers", "No request should carry it: mend the page that sends it.", is_warning=True),
         Code.HEADER_NEVER_SENT: Meaning("allow_headers names a field that no page can set", "No browser ever asks for it.", is_warning=True),
+        Code.HEADER_NOT_FORWARDED: Meaning("allow_headers names a field that the proxy does not pass on", "Names with an underscore look like another's to a WSGI server: write a hyphen.", is_warning=True),
         Code.COOKIES_WITHOUT_CREDENTIALS: Meaning("Cookies are made to travel between sites, and the rule has no credentials", "Pages on other origins cannot send them.", is_warning=True),
         Code.MAX_AGE_CAPPED: Meaning("max_age is longer than most browsers keep", "Chromium keeps a preflight's answer for two hours, Safari for ten minutes, Firefox for a day.", is_warning=True),
         Code.PRIVATE_NETWORK_UNUSED: Meaning("No current browser asks for private network access", "Local Network Access took its place: a permission of the visitor's, which no field grants.", is_warning=True),

@@ -171,6 +171,14 @@ def read_request_fields(names: Sequence[str], path: KeyPath, findings: Findings)
                 fix=fix,
                 code=Code.HEADER_NEVER_SENT,
             )
+        elif "_" in name:
+            findings.warn(
+                here,
+                f"{name} is granted, and then not passed on to the backend: it has an underscore.",
+                why="WSGI cannot tell X_User from X-User, so one could pass for the other.",
+                fix=f"write {name.replace('_', '-')} here and in the page; a Flask app reads either by that name",
+                code=Code.HEADER_NOT_FORWARDED,
+            )
     if "*" in names and not any(name.lower() == "authorization" for name in names):
         findings.warn(
             (*path, list(names).index("*")),

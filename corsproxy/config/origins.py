@@ -23,6 +23,9 @@ from corsproxy.cors.spelling import canonical_origin, origin_faults
 
 __all__ = ["OriginList", "judge_origins", "read_origins"]
 
+# What Flask-CORS takes for an origin, beside origins themselves.
+_EXPRESSION = re.compile(r"(?:^|[/:])\.[*+]|[\\^$()|]")
+
 
 @dataclass(slots=True)
 class OriginList:
@@ -156,13 +159,34 @@ def _study(text: str, path: KeyPath, study: Study, found: OriginList, findings: 
 def _misspelled(
     text: str, path: KeyPath, faults: tuple[str, ...], meant: str | None, findings: Findings
 ) -> None:
+    if _EXPRESSION.search(text):
+        faults, meant = (
+            ("is no regular expression, unless it stands under regex:",),
+            _without_expression(text),
+        )
+    several = re.split(r"[,\s]+", text.strip(" ,"))
+    if len(several) > 1:
+        fix = f"write each as an entry of its own: {', '.join(several)}"
+    else:
+        fix = f"write {meant}" if meant and meant != text else "write it as https://app.example.com"
     findings.refuse(
         path,
         f'"{text}" can never match: an origin {"; it ".join(faults)}.',
         why="browsers send scheme://host[:port] in one exact form, and it is compared byte for byte.",
-        fix=f"write {meant}" if meant and meant != text else "write it as https://app.example.com",
+        fix=fix,
         code=Code.ORIGIN_FORM,
     )
+
+
+def _without_expression(text: str) -> str:
+    """Guess what an expression, as Flask-CORS takes it, comes to here."""
+    meant = re.sub(
+        r"\.[*+]", "*", text.removeprefix("^").removesuffix("$").replace("\\.", ".").replace("\\/", "/")
+    )
+    if meant == "*":
+        return '"*" for every origin'
+    judged = wildcard_faults(meant) if "*" in meant else origin_faults(meant)
+    return meant if not judged else "{regex: '…'}, or a wildcard as in https://*.example.com"
 
 
 def _host(text: str) -> str:

@@ -70,6 +70,7 @@ class Code(StrEnum):
     AUTHORIZATION_NOT_LISTED = "authorization_not_listed"
     CLIENT_SENDS_RESPONSE_HEADER = "client_sends_response_header"
     HEADER_NEVER_SENT = "header_never_sent"
+    HEADER_NOT_FORWARDED = "header_not_forwarded"
     COOKIES_WITHOUT_CREDENTIALS = "cookies_without_credentials"
     MAX_AGE_CAPPED = "max_age_capped"
     PRIVATE_NETWORK_UNUSED = "private_network_unused"

@@ -20,10 +20,10 @@ from corsproxy.config.names import (
     warn_repeated,
 )
 from corsproxy.config.origins import OriginList, judge_origins, read_origins
+from corsproxy.config.paths import faults_of, meant_by
 from corsproxy.config.problem import Code, KeyPath, spell
 from corsproxy.config.reach import shadows
 from corsproxy.config.rulekeys import RuleKeys
-from corsproxy.cors.path import path_faults
 from corsproxy.cors.rule import Cookies, Origins, Rule
 
 __all__ = ["read_rules"]
@@ -34,8 +34,6 @@ _DANGEROUS = {
     "dangerously_allow_insecure_origins": "whoever is on the visitor's network can act as an http:// page.",
     "dangerously_allow_public_suffix": "anyone can register a name below a public suffix.",
 }
-# What Flask-CORS and others take for a path; here it would match next to nothing.
-_REGEX_PATH = re.compile(r"\.[*+]|^\^|\$$")
 _HOST = re.compile(r"(?!.*[.-]{2,}$)[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.]+\]")
 
 
@@ -211,13 +209,11 @@ class _RuleReader:
         paths: list[str] = [written] if is_one else written
         warn_repeated(paths, rule.path("path"), self._findings)
         for at, path in enumerate(paths):
-            faults = path_faults(path)
-            if not faults and _REGEX_PATH.search(path):
-                faults = ("is no regular expression: * and ** stand for what is open",)
+            faults = faults_of(path)
             if faults:
                 here = rule.path("path") if is_one else (*rule.path("path"), at)
                 what = f'"{path}" cannot match as meant: a path {"; it ".join(faults)}.'
-                self._findings.refuse(here, what, fix=f"write {_meant_path(path)}", code=Code.PATH)
+                self._findings.refuse(here, what, fix=f"write {meant_by(path)}", code=Code.PATH)
         return tuple(dict.fromkeys(paths))
 
     def _host(self, rule: MergedRule) -> str | None:
@@ -273,14 +269,3 @@ class _RuleReader:
         if cookies is None:
             return None
         return read_cookies(cookies, rule.path("cookies"), self._findings, credentials=credentials)
-
-
-def _meant_path(path: str) -> str:
-    """Guess the pattern that was meant, for the hint only."""
-    meant = re.sub(r"[?#].*$", "", path.strip())
-    meant = re.sub(r"^\^|\$$", "", meant)
-    meant = re.sub(r"/?\.\*(?=$|/)", "/**", meant)
-    meant = re.sub(r"(?<=[^/])\*\*", "*/**", meant) if re.search(r"[^/]\*\*", meant) else meant
-    meant = meant if meant.startswith("/") else f"/{meant}"
-    meant = meant or "/"
-    return meant if not path_faults(meant) and meant != path else "it as in /api/** or /api/*/logo"

@@ -25,6 +25,8 @@ _STAND_INS: Mapping[str, object] = {
     "upstream": "http://127.0.0.1:80",
     "rules": [{"path": "/**", "allow_origins": []}],
 }
+# What is switched off by a key of its own.
+_OFF: Mapping[KeyPath, str] = {("admin",): "write admin: {listen: off}", ("log",): "write log: {access: off}"}
 
 
 def read_shapes(document: Document, findings: Findings) -> FileKeys | None:
@@ -64,7 +66,8 @@ def _odd_scalars(document: Document, findings: Findings) -> set[KeyPath]:
         fix = f'if text is meant, quote it: "{guess.text}"'
         if "boolean" in guess.meaning:
             word = "true" if "true" in guess.meaning else "false"
-            fix = f'write {word}, or "{guess.text}" if text is meant'
+            off = _OFF.get(path) if word == "false" else None
+            fix = off or f'write {word}, or "{guess.text}" if text is meant'
         elif "number" in guess.meaning:
             fix = f'write a plain decimal number, or "{guess.text}" if text is meant'
         findings.refuse(
@@ -175,7 +178,8 @@ def _list(value: object, _: Mapping[str, Any]) -> _Words:
     if isinstance(value, str):
         items = ", ".join(_quoted(item.strip()) for item in value.split(",") if item.strip())
         return _Words(f"{show(value)} is one value; this is a list.", f"write [{items}]")
-    return _Words(f"{show(value)} stands where a list is due.", "write a list: [...]")
+    fix = 'begin each item with "- "' if isinstance(value, dict) else "write a list: [...]"
+    return _Words(f"{show(value)} stands where a list is due.", fix)
 
 
 def _quoted(item: str) -> str:
@@ -276,7 +280,8 @@ def _tell(error: ErrorDetails, path: KeyPath, findings: Findings) -> None:
         findings.refuse(path, f"There is no key {name} here. {what}".rstrip(), fix=fix, code=Code.UNKNOWN_KEY)
     else:
         words = _WORDS.get(kind, _other)(error["input"], {"msg": error["msg"], **error.get("ctx", {})})
-        fix = words.fix or f"write it as in {_example(path)}"
+        off = _OFF.get(path) if error["input"] in (False, "off") else None
+        fix = off or words.fix or f"write it as in {_example(path)}"
         findings.refuse(path, words.what, why=words.why, fix=fix, code=words.code)
 
 

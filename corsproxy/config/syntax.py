@@ -26,7 +26,7 @@ _REFERENCE = (
 _MESSAGES = {
     "mapping values are not allowed": (
         "This colon begins a mapping where none can begin.",
-        'quote a value that holds ": ", and check the indentation of this line and the one above',
+        'quote a value that holds ": "; of this line and the one above check the indentation, and the space behind a colon',
     ),
     "sequence entries are not allowed": (
         "A list cannot begin on the line of its key.",
@@ -49,11 +49,11 @@ _MESSAGES = {
     "expected <block end>": ("The indentation does not fit the lines above.", "align it with its neighbours"),
     "could not find expected ':'": (
         "This line is neither a key with a colon nor a list item.",
-        "write key: value",
+        'put a space behind the colon, as in key: value, or behind the dash, as in "- item"',
     ),
     "did not find expected '-' indicator": (
         "The indentation does not fit the list above.",
-        'begin the item with "- ", aligned with its neighbours',
+        'align it with the keys of its item, or begin a new item with "- "',
     ),
 }
 _POSITION = re.compile(r"position (\d+)")
@@ -65,7 +65,12 @@ def explain(file: str, text: str, fault: yaml.YAMLError) -> Problem:
         return _unreadable_character(file, text, fault)
     message = fault.problem or "the text ends too early"
     mark = fault.problem_mark or fault.context_mark
-    if "alias" in (fault.context or "") or "escape" in message or "end of stream" in message:
+    if (
+        "alias" in (fault.context or "")
+        or "escape" in message
+        or "end of stream" in message
+        or "expected ':'" in message
+    ):
         mark = fault.context_mark or mark
     line, column = (mark.line, mark.column) if mark else (0, 0)
     what, fix = _diagnosis(_line(text, line), column, fault.context or "", message)

@@ -109,6 +109,14 @@ CASES: dict[Code, tuple[dict[str, str], str]] = {
   Cookie cannot be set by a page, so none ever asks for it.
   Fix: for cookies write allow_credentials: true""",
     ),
+    Code.HEADER_NOT_FORWARDED: (
+        {"more": "    allow_headers: [X_Api_Key]\n"},
+        """\
+5:21  rules[0].allow_headers[0]
+  X_Api_Key is granted, and then not passed on to the backend: it has an underscore.
+  Why: WSGI cannot tell X_User from X-User, so one could pass for the other.
+  Fix: write X-Api-Key here and in the page; a Flask app reads either by that name""",
+    ),
     Code.COOKIES_WITHOUT_CREDENTIALS: (
         {"more": "    cookies: {same_site: none, secure: true}\n"},
         """\
