@@ -98,6 +98,8 @@ BROKEN = {
     "nameless trailer": b"0\r\n: b\r\n\r\n",
     "trailer without colon": b"0\r\nab\r\n\r\n",
     "NUL in a trailer": b"0\r\nA: \0\r\n\r\n",
+    "DEL in an extension": b"1;\x7f\r\na\r\n",
+    "DEL in a trailer": b"0\r\nA: \x7f\r\n\r\n",
     "endless extension": b"1;" + b"a" * 5000,
     "endless trailer": b"0\r\n" + b"A: b\r\n" * 2000,
 }
@@ -111,6 +113,39 @@ def test_broken(text: bytes, step: int) -> None:
     with pytest.raises(BadRequest) as caught:
         feed_all(reader, pieces)
     assert caught.value.status == 400
+
+
+def test_trailers_of_every_byte_that_one_may_have_are_taken() -> None:
+    name = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    value = bytes([9, *range(32, 127), *range(128, 256)])
+    for each in [bytes([byte]) for byte in name]:
+        reader = ChunkedReader(BadRequest, decode=True)
+        assert feed_all(reader, [b"0\r\n" + each + b":" + value + b"\r\n\r\nrest"]) == (b"", b"rest")
+    reader = ChunkedReader(BadRequest, decode=True)
+    assert feed_all(reader, [b"0 \t;" + value + b"\r\n\r\nrest"]) == (b"", b"rest")
+
+
+LIMITS = {
+    "a line of the greatest length": (b"0;" + b"a" * 4092 + b"\r\n\r\n", True),
+    "a line that is longer": (b"0;" + b"a" * 4093 + b"\r\n\r\n", False),
+    "trailers of the greatest length": (b"0\r\n" + b"A: b\r\n" * 10 + b"\r\n", True),
+    "trailers that are longer": (b"0\r\n" + b"A: b\r\n" * 9 + b"A: bc\r\n\r\n", False),
+    "the greatest size": (b"7fffffffffffffff\r\na", True),
+    "a size that is greater": (b"8000000000000000\r\na", False),
+}
+
+
+@pytest.mark.parametrize(("text", "is_taken"), LIMITS.values(), ids=LIMITS)
+@pytest.mark.parametrize("step", [1, 10_000])
+def test_limits(text: bytes, is_taken: bool, step: int) -> None:
+    reader = ChunkedReader(BadRequest, decode=True, trailer_limit=60)
+    pieces = [text[at : at + step] for at in range(0, len(text), step)]
+    if is_taken:
+        feed_all(reader, pieces)
+        assert reader.is_done is text.endswith(b"\r\n\r\n")
+    else:
+        with pytest.raises(BadRequest):
+            feed_all(reader, pieces)
 
 
 def test_chunk() -> None:

@@ -47,6 +47,14 @@ FRAMED = {
     "chunked": (OK + b"Transfer-Encoding: Chunked\r\n\r\n", False, CHUNKED, True),
     "until close": (OK + b"\r\n", False, UNTIL_CLOSE, True),
     "said close": (OK + b"Connection: close\r\nContent-Length: 3\r\n\r\n", False, 3, False),
+    "said close among others": (OK + b"Connection: x, close\r\nContent-Length: 3\r\n\r\n", False, 3, False),
+    "said close, then others": (
+        OK + b"Connection: close\r\nConnection: keep-alive, x\r\nContent-Length: 3\r\n\r\n",
+        False,
+        3,
+        False,
+    ),
+    "said CLOSE": (OK + b"Connection: CLOSE\r\nContent-Length: 3\r\n\r\n", False, 3, False),
     "1.0": (b"HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\n", False, 3, False),
     "1.0 keep-alive": (
         b"HTTP/1.0 200 OK\r\nConnection: Keep-Alive\r\nContent-Length: 3\r\n\r\n",
@@ -56,6 +64,8 @@ FRAMED = {
     ),
     "HEAD": (OK + b"Content-Length: 3\r\n\r\n", True, 0, True),
     "HEAD chunked": (OK + b"Transfer-Encoding: chunked\r\n\r\n", True, 0, True),
+    "204 that says a length": (b"HTTP/1.1 204 No Content\r\nContent-Length: 3\r\n\r\n", False, 0, True),
+    "304 chunked": (b"HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n", False, 0, True),
     "204": (b"HTTP/1.1 204 No Content\r\n\r\n", False, 0, True),
     "304": (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 3\r\n\r\n", False, 0, True),
     "100": (b"HTTP/1.1 100 Continue\r\n\r\n", False, 0, True),
@@ -83,8 +93,18 @@ FORWARDED = {
     ),
     "a length is written plainly": (b"content-length: 00\r\n", [b"Content-Length: 0"]),
     "what it may not name away stays": (
-        b"Connection: Set-Cookie\r\nSet-Cookie: a=1\r\n",
-        [b"Set-Cookie: a=1"],
+        (
+            b"Connection: Content-Length, Content-Type, Set-Cookie, Date, Vary, Location, X\r\nX: 1\r\n"
+            b"Content-Length: 1\r\nContent-Type: a/b\r\nSet-Cookie: a=1\r\nDate: x\r\nVary: A\r\nLocation: /\r\n"
+        ),
+        [
+            b"Content-Length: 1",
+            b"Content-Type: a/b",
+            b"Set-Cookie: a=1",
+            b"Date: x",
+            b"Vary: A",
+            b"Location: /",
+        ],
     ),
 }
 
@@ -103,6 +123,35 @@ def test_options_without_end_are_obeyed_in_one_pass() -> None:
     fields = b"X-Gone: a\r\nDate: b\r\n" + b"a:b\r\n" * 990
     head = read_response_head(OK + fields + b"Connection: " + options + b"\r\n\r\n", to_head=False)
     assert head.lines == [b"HTTP/1.1 200 OK", b"Date: b", *[b"a:b"] * 990, b"", b""]
+
+
+def test_a_reason_phrase_has_no_control_byte() -> None:
+    for byte in range(256):
+        raw = b"HTTP/1.1 200 O%cK\r\nContent-Length: 0\r\n\r\n" % byte
+        if byte == 9 or 32 <= byte != 127:
+            assert read_response_head(raw, to_head=False).lines[0] == raw.partition(b"\r\n")[0]
+        else:
+            with pytest.raises(BadResponse):
+                read_response_head(raw, to_head=False)
+
+
+LENGTH = b"Content-Length: 3"
+LENGTHS_WITHOUT_BODY = {
+    "HEAD": (b"HTTP/1.1 200 OK", True, [LENGTH]),
+    "304": (b"HTTP/1.1 304 Not Modified", False, [LENGTH]),
+    "204": (b"HTTP/1.1 204 No Content", False, []),
+    "204 to HEAD": (b"HTTP/1.1 204 No Content", True, []),
+    "199": (b"HTTP/1.1 199 Soon", False, []),
+    "200": (b"HTTP/1.1 200 OK", False, [LENGTH]),
+}
+
+
+@pytest.mark.parametrize(
+    ("status", "to_head", "lines"), LENGTHS_WITHOUT_BODY.values(), ids=LENGTHS_WITHOUT_BODY
+)
+def test_where_a_length_may_stand(status: bytes, to_head: bool, lines: list[bytes]) -> None:
+    head = read_response_head(status + b"\r\n" + LENGTH + b"\r\n\r\n", to_head=to_head)
+    assert head.lines == [status, *lines, b"", b""]
 
 
 def test_the_version_is_ours() -> None:
@@ -125,6 +174,11 @@ def test_what_is_noted() -> None:
     assert head.vary == (b"A", b"B")
     assert head.cors == ((b"access-control-allow-origin", b"ACCESS-CONTROL-ALLOW-ORIGIN: *"),)
     assert (head.has_location, head.cookies) == (True, (b"Set-Cookie: a=1",))
+
+
+def test_what_is_not_there_is_not_noted() -> None:
+    head = read_response_head(OK + b"Content-Length: 0\r\n\r\n", to_head=False)
+    assert (head.vary, head.cors, head.cookies, head.has_location, head.upgrade) == ((), (), (), False, b"")
 
 
 def test_status_lines_are_remembered_within_bounds_and_never_instead_of_judged() -> None:
