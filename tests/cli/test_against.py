@@ -156,6 +156,13 @@ def test_headers_that_are_asked_for() -> None:
     assert (result.exit_code, result.output) == (1, expected)
 
 
+def test_what_was_same_origin_is_called_so() -> None:
+    own = entry("https://own.example", 1, "/x", kind="same_origin", reason="same_origin", rule="", place="")
+    Path("decisions.json").write_text(json.dumps({**document(), "refusals": [], "allowed": [own]}))
+    result = run("next.yaml", "--against", "decisions.json")
+    assert "\n      1  https://own.example  GET /x (same origin)\n" in result.stdout
+
+
 def test_nothing_changes() -> None:
     result = run("live.yaml", "--against", "decisions.json")
     assert result.exit_code == 0

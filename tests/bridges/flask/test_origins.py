@@ -64,6 +64,8 @@ def lets_in_before(value: object, origin: str) -> bool:
         (r"^https://[a-z0-9-]+\.example\.com$", [r"regex:https://[a-z0-9\-]+\.example\.com"]),
         (r"^https://[A-Z]+\.Example\.com$", [r"regex:https://[a-z]+\.example\.com"]),
         (r"^https://pr-\d+\.example\.com", [r"regex:https://pr-\d+\.example\.com"]),
+        (r"^https://[a-z]+.example.com$", [r"regex:https://[a-z]+\.example\.com"]),
+        (r"^https://x((ab|cd)(ef|gh)){2}\.example\.com$", [r"regex:https://x(?:(?:ab|cd)(?:ef|gh)){2}\.example\.com"]),
         ("http://localhost:*", ["http://localhost:*"]),
         (r"http://localhost:\d+", [r"regex:http://localhost:\d+"]),
         (r"^http://(localhost|127\.0\.0\.1)", ["http://localhost:*", "http://127.0.0.1:*"]),

@@ -323,6 +323,24 @@ def test_where_views_are(text: str, paths: dict[str, tuple[str, ...]], tmp_path:
     assert all(rule.origins.exact == (A,) for rule in rules(found))
 
 
+def test_views_with_the_same_grants_share_a_rule_and_only_they(tmp_path: Path) -> None:
+    view = "@app.{1}('/{0}')\n@cross_origin(origins='{A}'{2})\ndef {0}(): ...\n"
+    kinds = (
+        ("a", "get", ""),
+        ("b", "get", ""),
+        ("c", "put", ""),
+        ("d", "get", ", supports_credentials=True"),
+    )
+    found = read(tmp_path, {"app.py": APP + "".join(view.format(*kind, A=A) for kind in kinds)})
+    assert [rule.paths for rule in rules(found)] == [("/a", "/b"), ("/c",), ("/d",)]
+
+
+def test_a_route_without_variables_comes_before_one_that_takes_it_too(tmp_path: Path) -> None:
+    text = f"{APP}@app.get('/v<n>')\n@cross_origin(origins='{A}')\ndef v(n): ...\n@app.get('/v1')\n@cross_origin(origins='{B}')\ndef one(): ...\n"
+    found = read(tmp_path, {"app.py": text})
+    assert [(rule.paths, rule.origins.exact) for rule in rules(found)] == [(("/v1",), (B,)), (("/v*",), (A,))]
+
+
 def test_cors_on_a_blueprint_that_takes_none_of_its_routes_is_told(tmp_path: Path) -> None:
     text = (
         f"{APP}bp = Blueprint('bp', __name__)\nCORS(bp, resources='/api/*')\n@bp.get('/x')\ndef x(): ...\n"
