@@ -18,6 +18,7 @@ from types import MappingProxyType
 import click
 
 from corsproxy import __version__
+from corsproxy.cli.descriptors import hold_standard_descriptors
 
 __all__ = ["COMMANDS", "main"]
 
@@ -101,5 +102,6 @@ def corsproxy() -> None:
 
 def main() -> None:
     """Run the command line of this process; does not return."""
+    hold_standard_descriptors()
     # https://no-color.org; without it click colours on terminals only, as it should.
     corsproxy.main(prog_name="corsproxy", color=False if os.environ.get("NO_COLOR") else None)

@@ -15,7 +15,6 @@ from pathlib import Path
 import click
 
 import corsproxy
-from corsproxy.cli.descriptors import hold_standard_descriptors
 from corsproxy.cli.loop import loop_factory
 from corsproxy.config.addresses import BadAddress, read_endpoint
 from corsproxy.config.child import Flags, load_in_child, load_in_child_blocking
@@ -100,7 +99,6 @@ def run(
     _refuse_mixtures(config, upstream, origins, [name for name, given in rest.items() if given])
     # Until the service minds it; else one that comes while the configuration is read would end us.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    hold_standard_descriptors()
     try:
         if origins and upstream:
             flags = Flags(

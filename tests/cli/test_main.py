@@ -136,4 +136,30 @@ def test_the_command_line_imports_no_command_before_it_is_called() -> None:
         "import sys, corsproxy.cli.main as m;"
         "print(sorted(n for n in sys.modules if n.startswith('corsproxy.') and n != 'corsproxy.cli.main'))"
     )
-    assert python("-c", code).stdout == "['corsproxy.cli']\n"
+    assert python("-c", code).stdout == "['corsproxy.cli', 'corsproxy.cli.descriptors']\n"
+
+
+@pytest.mark.parametrize(
+    ("closed", "words", "status"),
+    [
+        ("<&-", "check -", 2),
+        (">&-", "check -", 0),
+        (">&-", "explain --origin https://a.example -c {file}", 1),
+        ("2>&-", "explain --origin https://a.example -c nowhere", 2),
+    ],
+)
+def test_a_standard_descriptor_that_is_closed_is_no_traceback(
+    tmp_path: Path, closed: str, words: str, status: int
+) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text("upstream: http://127.0.0.1:5000\nrules: [{path: /**, allow_origins: []}]\n")
+    called = [sys.executable, "-m", "corsproxy", *words.format(file=file).split()]
+    with file.open() as given:
+        done = subprocess.run(
+            ["/bin/sh", "-c", f'exec "$@" {closed}', "sh", *called],
+            stdin=given,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (status, "")
