@@ -119,7 +119,8 @@ def _note_coding(head: RequestHead, line: bytes, value: bytes) -> None:
 
 
 def _note_expect(head: RequestHead, line: bytes, value: bytes) -> None:
-    if value.lower() != b"100-continue":
+    # A second one makes a list of it, which some servers obey and some do not.
+    if value.lower() != b"100-continue" or head.expects_continue:
         raise BadRequest("no expectation but 100-continue can be met", 417)
     if head.minor:
         head.expects_continue = True

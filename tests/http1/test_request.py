@@ -119,6 +119,12 @@ REFUSED = {
         400,
     ),
     "unknown expectation": (b"GET / HTTP/1.1\r\n" + H + b"Expect: tea\r\n\r\n", 417),
+    "two expectations": (
+        b"PUT / HTTP/1.1\r\n"
+        + H
+        + b"Content-Length: 1\r\nExpect: 100-continue\r\nexpect: 100-continue\r\n\r\n",
+        417,
+    ),
     "loop": (b"GET / HTTP/1.1\r\n" + H + b"Via: 1.0 x, 1.1 corsproxy\r\n\r\n", 508),
     "loop, odd spelling": (b"GET / HTTP/1.1\r\n" + H + b"vIa:1.1 corsproxy (x)\r\n\r\n", 508),
 }
@@ -230,8 +236,9 @@ def test_forwarding_claims_are_kept_apart_in_order() -> None:
     )
 
 
+ID_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:+/=-"
 REQUEST_IDS = {
-    "every byte that one may have": (b"AZaz09._:+/=-", b"AZaz09._:+/=-"),
+    "every byte that one may have": (ID_BYTES, ID_BYTES),
     "the longest": (b"x" * 128, b"x" * 128),
     "too long": (b"x" * 129, b""),
     "empty": (b"", b""),
