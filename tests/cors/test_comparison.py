@@ -62,6 +62,12 @@ ROWS: dict[str, tuple[Rule, dict[str, Any], Change | None]] = {
     "status": (other(preflight_status=200), PREFLIGHT, Change.OTHER),
     "everybody": (other(origins=Origins(any=True), allow_credentials=False), GET, Change.OTHER),
     "cookies": (other(cookies=Cookies(same_site="None")), GET, Change.OTHER),
+    "cookies, not told to preflights": (other(cookies=Cookies(same_site="None")), PREFLIGHT, None),
+    "cookies, refused by both": (
+        other(block=True, cookies=Cookies(same_site="None")),
+        {"origin": EVIL},
+        Change.OTHER,
+    ),
     "fields set": (other(set_fields=(("X-Frame-Options", "DENY"),)), {"origin": None}, Change.OTHER),
     "fields removed": (other(remove_fields=("Server",)), {"origin": None}, Change.OTHER),
     "report": (other(report=True), GET, Change.OTHER),

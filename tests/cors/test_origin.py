@@ -52,6 +52,7 @@ def test_what_browsers_send_is_taken_apart(value: bytes, parts: Origin) -> None:
         b"https://example.com:08443",
         b"https://example.com:65536",
         b"https://example.com:x",
+        b"https://example.com:" + b"9" * 5000,  # more digits than int() takes
         b"https://example.com/",
         b"https://example.com/path",
         b"https://example.com?query",

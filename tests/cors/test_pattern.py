@@ -57,6 +57,11 @@ MEMBER = {
             ],
         ),
         (
+            Origins(wildcards=("https://*.example.com:8080",)),
+            ["https://a.example.com:8080"],
+            ["https://a.example.com", "https://a.example.com:8081", "https://a.example.com:80"],
+        ),
+        (
             LABEL,
             [
                 "https://app-x-team.vercel.app",

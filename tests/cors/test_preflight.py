@@ -2,6 +2,7 @@
 
 import pytest
 
+from corsproxy.cors.preflight import is_token
 from corsproxy.cors.rule import Origins
 from corsproxy.cors.vocabulary import Action, Kind, Reason
 from tests.cors.asking import Head, RuleParts, ask, policy_of, rule
@@ -196,3 +197,11 @@ def test_the_size_of_an_answer_is_bounded_whatever_is_asked() -> None:
     head = preflight(b"X" * 64, names[:4096])
     lines = ask(policy_of(rule(**ANY_ECHOED)), head).lines
     assert len(lines) < 4096 + 256 + 64 + len(ACAO + ACAC + VARY) + 80
+
+
+TOKEN = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def test_a_token_has_letters_digits_and_fifteen_marks() -> None:
+    assert bytes(byte for byte in range(256) if is_token(b"a%c" % byte)) == bytes(sorted(TOKEN))
+    assert not is_token(b"")
