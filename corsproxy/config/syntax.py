@@ -56,7 +56,6 @@ _MESSAGES = {
         'align it with the keys of its item, or begin a new item with "- "',
     ),
 }
-_POSITION = re.compile(r"position (\d+)")
 
 
 def explain(file: str, text: str, fault: yaml.YAMLError) -> Problem:
@@ -64,7 +63,7 @@ def explain(file: str, text: str, fault: yaml.YAMLError) -> Problem:
     if not isinstance(fault, yaml.MarkedYAMLError):
         return _unreadable_character(file, text, fault)
     message = fault.problem or "the text ends too early"
-    mark = fault.problem_mark or fault.context_mark
+    mark = fault.problem_mark
     if (
         "alias" in (fault.context or "")
         or "escape" in message
@@ -102,15 +101,15 @@ def _line(text: str, number: int) -> str:
 
 
 def _unreadable_character(file: str, text: str, fault: yaml.YAMLError) -> Problem:
-    found = _POSITION.search(str(fault))
-    before = text[: int(found[1])] if found else ""
-    character = f"U+{ord(text[len(before)]):04X}" if len(before) < len(text) else "a character"
+    # Its place is looked for: one of PyYAML's parsers counts characters, the other bytes.
+    character = chr(getattr(fault, "character", 0))
+    before = text.partition(character)[0]
     return Problem(
         file,
         before.count("\n") + 1,
         len(before) - before.rfind("\n"),
         "",
-        f"The control character {character} may not stand in YAML.",
+        f"The control character U+{ord(character):04X} may not stand in YAML.",
         fix="remove it",
         code=Code.YAML_SYNTAX,
     )

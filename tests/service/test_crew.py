@@ -131,6 +131,28 @@ async def test_one_that_is_told_to_end_finishes_what_it_began(stage: Stage, back
     assert merge(await stage.crew.snapshots()).responses == {200: 2}
 
 
+async def test_only_one_that_left_by_itself_ended_well(stage: Stage, backend: Backend) -> None:
+    held = asyncio.create_task(get(stage.endpoint, "/hold"))
+    await backend.held.wait()
+    before = await stage.pids()
+    for pid in before:
+        os.kill(pid, signal.SIGTERM)
+
+    async def is_alone() -> bool:
+        return len(await stage.pids() & before) == 1
+
+    await stage.until(is_alone)
+    (holding,) = await stage.pids() & before
+    (idle,) = before - {holding}
+    os.kill(holding, signal.SIGKILL)
+    await stage.until_replaced(holding)
+    assert await held == b""
+    assert {(line["pid"], line["level"], line["status"]) for line in stage.said()} == {
+        (idle, "info", "exit status 0"),
+        (holding, "error", "killed by signal 9"),
+    }
+
+
 async def test_settings_are_adopted_by_all_at_once(stage: Stage, settings: Settings) -> None:
     assert b"Access-Control-Allow-Origin" not in await get(stage.endpoint, origin=ORIGIN)
     await stage.crew.adopt(replace(settings, rules=(ALLOWS,)))
