@@ -69,6 +69,7 @@ def _answer(reading: Reading) -> Answer:
     fields = {
         name: re.sub(r"[ \t]*,[ \t]*", ",", value.strip(" \t")) for name, value in seen["fields"].items()
     }
+    seen["type"] = seen["type"].strip(" \t")
     told = tuple(sorted((name, value) for name, value in fields.items() if _OURS.fullmatch(name)))
     if via := _OUR_VIA.sub("", fields.pop("VIA", "")):
         fields["VIA"] = via

@@ -358,6 +358,7 @@ FIELDS = {
     "fields twice": Case(_get(b"X-A: 1\r\nx-a: 2\r\nAccept: a\r\nAccept: b\r\n")),
     "two cookies": Case(_get(b"Cookie: a=b\r\nCookie: c=d\r\n")),
     "two types": _refused(_post(b"Content-Type: a/b\r\nContent-Type: c/d\r\nContent-Length: 4\r\n", b"body")),
+    "blanks around a type": Case(_post(b"Content-Type: \t a/b, \t\r\nContent-Length: 4\r\n", b"body")),
     "two authorizations": Case(_get(b"Authorization: Basic YTpi\r\nAuthorization: Basic Yzpk\r\n")),
     "two origins": _refused(_get(ALLOWED + FOREIGN)),
     "two equal origins": _refused(_get(ALLOWED * 2)),
