@@ -49,7 +49,7 @@ REFUSED = {
     ),
     "gzip": (b"POST / HTTP/1.1\r\n" + H + b"Transfer-Encoding: gzip\r\n\r\n", 501),
     "identity": (b"POST / HTTP/1.1\r\n" + H + b"Transfer-Encoding: identity\r\n\r\n", 501),
-    "x-gzip2": (b"POST / HTTP/1.1\r\n" + H + b"Transfer-Encoding: x-gzip2\r\n\r\n", 501),
+    "X-GZip2": (b"POST / HTTP/1.1\r\n" + H + b"Transfer-Encoding: X-GZip2\r\n\r\n", 501),
     "no coding, then chunked": (
         b"POST / HTTP/1.1\r\n" + H + b"Transfer-Encoding: \xe9\r\nTransfer-Encoding: chunked\r\n\r\n",
         400,
@@ -102,6 +102,7 @@ REFUSED = {
     "lower-case method": (b"get / HTTP/1.1\r\n" + H + b"\r\n", 501),
     "0.9": (b"GET / HTTP/0.9\r\n" + H + b"\r\n", 505),
     "1.2": (b"GET / HTTP/1.2\r\n" + H + b"\r\n", 505),
+    "2.0 and a target outside ASCII": (b"GET /\xe9 HTTP/2.0\r\n" + H + b"\r\n", 505),
     "2.0": (b"GET / HTTP/2.0\r\n" + H + b"\r\n", 505),
     "HTTP/2's preface": (b"PRI * HTTP/2.0\r\n\r\n", 505),
     "no version": (b"GET /\r\n" + H + b"\r\n", 400),
