@@ -17,6 +17,7 @@ from weakref import WeakSet
 
 from corsproxy.config.settings import Endpoint, Settings
 from corsproxy.cors.policy import Policy
+from corsproxy.proxy.descriptors import KEPT, clients_with_room
 from corsproxy.proxy.downstream import ClientConnection
 from corsproxy.proxy.exchange import Exchange
 from corsproxy.proxy.forwarded import TrustedProxies
@@ -38,6 +39,8 @@ _BUSY = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\nConnection: close\r\n\r\n"
 )
 
+# Who is turned away may stay a while to read why, and that costs a descriptor of those that nobody has.
+_TOLD_AT_ONCE = KEPT // 2
 _SWEPT_A_TURN = 250
 
 
@@ -101,6 +104,7 @@ class Engine:
         self.timeouts = settings.timeouts
         self.trusted = TrustedProxies(settings.trusted_proxies)
         upstream = settings.upstream
+        self._most_clients = clients_with_room(settings.limits.connections, upstream.max_connections)
         self.upstream_authority = upstream.authority.encode()
         # What replaces the client's Host; empty where it is preserved.
         self.upstream_host = {"preserve": b"", "upstream": self.upstream_authority}.get(
@@ -204,7 +208,7 @@ class Engine:
         return len(self.clients) + len(self._shaking)
 
     def _has_room(self) -> bool:
-        limit = self.limits.connections
+        limit = self._most_clients
         return not limit or self._count < limit
 
     def _lost(self, client: asyncio.Protocol) -> None:
@@ -217,8 +221,10 @@ class Engine:
         self._shaking.discard(client)
         self.clients.add(client)
         self.observer.connection_opened()
-        limit = self.limits.connections
-        if limit and self._count > limit:
+        over = self._count - self._most_clients if self._most_clients else 0
+        if over > _TOLD_AT_ONCE:
+            client.cut()
+        elif over > 0:
             client.transport.write(_BUSY)
             client.end(linger=True)
 

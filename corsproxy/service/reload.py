@@ -15,6 +15,7 @@ from corsproxy.config.problem import Code, ConfigError, Problem
 from corsproxy.config.settings import Settings
 from corsproxy.proxy.record import Observer
 from corsproxy.service.candidate import tell_candidate
+from corsproxy.service.room import tell_room
 
 __all__ = ["NEEDS_RESTART", "Adopt", "AdoptError", "Load", "Reload", "adoptable"]
 
@@ -121,6 +122,7 @@ class Reload:
             )
         for warning in settings.warnings:
             self._observer.event("warning", warning)
+        tell_room(settings, self._observer)
         tell_candidate(settings, self._observer)
 
     def _refuse(self, problems: tuple[Problem, ...]) -> None:

@@ -32,6 +32,7 @@ from corsproxy.service.alone import Alone
 from corsproxy.service.candidate import tell_candidate
 from corsproxy.service.crew import Crew
 from corsproxy.service.reload import Load, Reload
+from corsproxy.service.room import tell_room
 from corsproxy.service.stop import Stop
 from corsproxy.service.watches import Watches
 
@@ -245,6 +246,7 @@ def _announce(settings: Settings, public: Listening, admin: Listening, observer:
             "running as root, which nothing here needs",
             fix="run it as a user of its own; for ports below 1024 give it CAP_NET_BIND_SERVICE, or the socket (LISTEN_FDS)",
         )
+    tell_room(settings, observer)
     tell_candidate(settings, observer)
 
 
