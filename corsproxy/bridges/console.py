@@ -1,13 +1,15 @@
 """A line from a browser's console, read back as the question that it answers.
 
 Laws: read by the very texts that `consoles` predicts with, loosely at both ends, for lines are pasted with
-what stands around them. A line that names no method or header leaves these open, and a note says so.
+what stands around them. A line that names no method or header leaves these open, and a note says so. What another
+server answered after a redirect is not put to these rules; what the page called is.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
+from urllib.parse import urlsplit
 
 from corsproxy.bridges.recorded import BadPaste, Question, question_of
 from corsproxy.cors.consoles import CAUSES, Cause
@@ -21,6 +23,12 @@ _CHROME = re.compile(
 )
 _FIREFOX = re.compile(
     r"The Same Origin Policy disallows reading the remote resource at [‘']?(?P<url>\S+?)[’']?\. \(Reason: (?P<rest>.+?)\)\.?(?: Status code: [^.]*\.?)?",
+    re.DOTALL,
+)
+# As Chrome once said it, and still does in places.
+_REDIRECT = re.compile(
+    r"Redirect from '(?P<first>[^']+)' to '(?P<url>[^']+)' has been blocked by CORS policy: "
+    r"(?P<rest>.+?)(?: Origin '(?P<origin>[^']+)' is therefore not allowed access\.|$)",
     re.DOTALL,
 )
 _SOCKETS = (
@@ -57,9 +65,14 @@ ELSEWHERE: Mapping[Cause, str] = MappingProxyType(
     }
 )
 _REDIRECTED = (
-    "A redirect led here from {first}, which is what the page called. If that is the proxy, its backend redirects: what is "
-    "said above is of the other address, and no rule helps where that is another server. Call the final address, or let the "
-    "backend answer 401 in place of a redirect to a login."
+    "A redirect led here from {first}, which is what the page called: what is said above is of the other address. Call the "
+    "final address, or let the backend answer 401 in place of a redirect to a login."
+)
+_REDIRECTED_ELSEWHERE = (
+    "This was redirected to {url}, which is another server: it has to allow the page by CORS fields of its own, and no rule here "
+    "can. What is said above is of {first}, which the page called. Mostly the backend should not redirect there: let it answer "
+    "401 in place of a redirect to a login, and write addresses on itself without a host, or with the one that the page "
+    "called. If {url} is this proxy too, ask again with --path."
 )
 _NO_HTTP = (
     "No rule is the cause: the page was opened as a file, or it calls an address without http:// or https://. Open the page "
@@ -97,7 +110,7 @@ def read_console(line: str) -> tuple[Question, Cause | None]:
         if found := pattern.search(line):
             question = question_of("GET", found["url"], [], is_websocket=True)
             return (replace(question, notes=(_REFUSED_HANDSHAKE,)) if "code: 403" in line else question), None
-    found = _CHROME.search(line) or _FIREFOX.search(line)
+    found = _CHROME.search(line) or _REDIRECT.search(line) or _FIREFOX.search(line)
     if found is None:
         raise BadPaste(
             _no_rule(line)
@@ -105,13 +118,33 @@ def read_console(line: str) -> tuple[Question, Cause | None]:
             "from the word Access or Cross-Origin on."
         )
     named = {name: text or "" for name, text in found.groupdict().items()}
+    if (first := named.get("first")) and _server(first) != _server(named["url"]):
+        if why := _no_rule(named["rest"]):
+            raise BadPaste(why)
+        return _called(first, named), None
     cause, value = _cause(named["rest"], is_chrome="origin" in named)
-    fields = [("Origin", named["origin"])] if "origin" in named else []
+    fields = [("Origin", named["origin"])] if named.get("origin") else []
     question = question_of("GET", named["url"], fields)
     question = _completed(question, cause, value, is_preflight="preflight" in named["rest"])
-    if first := named.get("first"):
+    if first:
         question = replace(question, notes=(*question.notes, _REDIRECTED.format(first=first)))
     return question, cause
+
+
+def _called(first: str, named: Mapping[str, str]) -> Question:
+    """Ask of what the page called. Where redirects made the origin null, the page's own is not known."""
+    origin = named["origin"]
+    question = question_of("GET", first, [("Origin", origin)] if origin not in {"", "null"} else [])
+    return replace(question, notes=(_REDIRECTED_ELSEWHERE.format(first=first, url=named["url"]),))
+
+
+def _server(url: str) -> tuple[str | None, int | None] | None:
+    """Return host and port; http and https on their own ports are one server's."""
+    try:
+        parts = urlsplit(url)
+        return parts.hostname, None if parts.port in {80, 443} else parts.port
+    except ValueError:
+        return None
 
 
 def _cause(rest: str, *, is_chrome: bool) -> tuple[Cause, str]:

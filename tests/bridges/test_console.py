@@ -58,11 +58,53 @@ def test_a_refused_handshake_has_causes_beside_the_rules() -> None:
     assert read_console(f"{line} 502")[0].notes == ()
 
 
-def test_a_redirect_before_is_said() -> None:
-    text = CHROME.format(initiator="fetch", url=URL, led=f" (redirected from '{APP}/x')", origin=APP)
+@pytest.mark.parametrize("first", ["https://api.example.com/x", "http://API.example.com:80/api/users"])
+def test_a_redirect_on_the_same_server_is_said(first: str) -> None:
+    text = CHROME.format(initiator="fetch", url=URL, led=f" (redirected from '{first}')", origin=APP)
     question, cause = read_console(text + CAUSES[Cause.CREDENTIALS_MISSING].chrome)
     assert (question.url, cause) == (URL, Cause.CREDENTIALS_MISSING)
-    assert [note.startswith(f"A redirect led here from {APP}/x,") for note in question.notes] == [True]
+    assert [note.startswith(f"A redirect led here from {first},") for note in question.notes] == [True]
+
+
+@pytest.mark.parametrize(
+    ("line", "origin"),
+    [
+        ("Access to fetch at '{to}' (redirected from '{url}') from origin '{app}' has been {blocked}", APP),
+        ("Access to fetch at '{to}' (redirected from '{url}') from origin 'null' has been {blocked}", None),
+        (
+            "Redirect from '{url}' to '{to}' has been {blocked} Origin '{app}' is therefore not allowed access.",
+            APP,
+        ),
+        ("Redirect from '{url}' to '{to}' has been {blocked}", None),
+    ],
+)
+@pytest.mark.parametrize(
+    "why",
+    [
+        CAUSES[Cause.ORIGIN_MISSING].chrome,
+        PREFLIGHT + CAUSES[Cause.PREFLIGHT_STATUS].chrome,
+        "Request requires preflight, which is disallowed to follow cross-origin redirect.",
+    ],
+)
+@pytest.mark.parametrize(
+    "to",
+    ["https://login.example.org/start?next=/", "http://api.example.com:5000/x", "https://api.example.com:x"],
+)
+def test_after_a_redirect_to_another_server_the_rules_are_asked_of_what_the_page_called(
+    line: str, origin: str | None, why: str, to: str
+) -> None:
+    text = line.format(to=to, url=URL, app=APP, blocked=f"blocked by CORS policy: {why}")
+    question, cause = read_console(text)
+    assert (question.url, question.request.path, question.request.origin) == (URL, "/api/users?x=1", origin)
+    assert cause is None  # of the other server's answer, about which no rule here says anything
+    (note,) = question.notes
+    assert note.startswith(f"This was redirected to {to}, which is another server")
+
+
+def test_a_redirect_to_the_local_network_is_not_about_cors() -> None:
+    why = "Permission was denied for this request to access the `loopback` address space."
+    with pytest.raises(BadPaste, match="This is Local Network Access"):
+        read_console(f"Redirect from '{URL}' to 'http://localhost/' has been blocked by CORS policy: {why}")
 
 
 def test_what_the_browser_writes_after_a_line_takes_nothing_from_it() -> None:
