@@ -134,9 +134,8 @@ def _inserted(text: str, node: yaml.MappingNode, line: str) -> _Cut:
         inside = text[:close].rstrip()
         if _last_line(inside).find(" #") >= 0:
             raise Unfit("a comment ends the rule")
-        return _Cut(
-            len(inside), len(inside), (" " if inside.endswith((",", "{")) else ", ") + line, is_key=True
-        )
+        added = f" {line}," if inside.endswith((",", "{")) else f", {line}"
+        return _Cut(len(inside), len(inside), added, is_key=True)
     end = _line_end(text, _end(node))
     return _Cut(end, end, f"\n{' ' * node.value[0][0].start_mark.column}{line}", is_key=True)
 

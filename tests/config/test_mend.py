@@ -44,6 +44,15 @@ upstream: http://127.0.0.1:5000
 rules:
   - {path: /api/**, allow_origins: [https://app.example.com]}
 """,
+    "flow rule with a last comma": """\
+upstream: http://127.0.0.1:5000
+rules: [{path: /api/**, allow_origins: [https://app.example.com],}]
+""",
+    "flow rule, of defaults alone": """\
+upstream: http://127.0.0.1:5000
+defaults: {path: /api/**, allow_origins: [https://app.example.com]}
+rules: [{}]
+""",
     "json": """\
 {
   "upstream": "http://127.0.0.1:5000",
