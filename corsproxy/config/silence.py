@@ -23,7 +23,7 @@ def silence(names: Sequence[str], findings: Findings) -> None:
     warn_repeated(names, ("silence",), findings)
     wanted = {name: at for at, name in reversed(list(enumerate(names))) if name in SILENCEABLE}
     for name, at in wanted.items():
-        if name != Code.SILENCE_UNUSED and not findings.silence(Code(name)):
+        if not findings.silence(Code(name)):
             what = f"{name} does not come up here, so this silences nothing."
             findings.warn(("silence", at), what, fix="remove it", code=Code.SILENCE_UNUSED)
     if Code.SILENCE_UNUSED in wanted:

@@ -55,7 +55,6 @@ class Glance:
         try:
             found = self._path.stat()
         except OSError:
-            self._seen = ()
             return ""
         seen = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
         if seen != self._seen or self._is_racy:

@@ -240,6 +240,7 @@ NAMED = [
     (b"DELETE", b"b.example:8443", "DELETE api", ("DELETE", None, "b.example", 8443)),
     (b"PURGE", b"[2001:db8::1]:81", "HTTP api", ("_OTHER", "PURGE", "2001:db8::1", 81)),
     (b"PATCH", b"[::1]", "PATCH api", ("PATCH", None, "::1", 80)),
+    (b"GET", b"b.example:18080", "GET api", ("GET", None, "b.example", 18080)),
 ]
 
 

@@ -373,10 +373,13 @@ def test_odd_urls(rule: str, path: str | None, loss: list[str], note: list[str],
     assert (codes(found), codes(found, losses=False)) == (loss, note)
 
 
-def test_an_app_that_is_made_in_several_ways_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "cors", ["CORS(app, origins=LISTS[name])", "app.config['CORS_ORIGINS'] = LISTS[name]\n    CORS(app)"]
+)
+def test_an_app_that_is_made_in_several_ways_is_told(cors: str, tmp_path: Path) -> None:
     made = (
         f"{HEAD}LISTS = {{'dev': '*', 'live': '{A}'}}\n"
-        "def create_app(name):\n    app = Flask(__name__)\n    CORS(app, origins=LISTS[name])\n    return app\n"
+        f"def create_app(name):\n    app = Flask(__name__)\n    {cors}\n    return app\n"
     )
     files = {
         "web.py": made,
