@@ -2,7 +2,7 @@
 
 import pytest
 
-from corsproxy.bridges.curl import read_curl, words_of
+from corsproxy.bridges.curl import read_command, read_curl, words_of
 from corsproxy.bridges.recorded import BadPaste, Question
 from corsproxy.cors.browser import BrowserRequest
 
@@ -132,6 +132,27 @@ PREFLIGHT = """curl -XOPTIONS -H 'Origin: https://app.example.com' -H 'Access-Co
 )
 def test_a_command_is_read(text: str, expected: Question) -> None:
     assert read_curl(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("short", "long"),
+    [
+        ("-G -d a=1", "--get --data a=1"),
+        ("-I", "--head"),
+        ("-XPUT", "--request PUT"),
+        ("-b a=1", "--cookie a=1"),
+        ("-u me:it", "--user me:it"),
+        ("-H 'X-A: 1'", "--header 'X-A: 1'"),
+        ("-A me", "--user-agent=me"),
+        ("-e https://a.example/x", "--referer https://a.example/x"),
+        ("-d x", "--data-ascii x"),
+        ("-d x", "--data-raw=x"),
+        ("-d x", "--data-binary x"),
+    ],
+)
+def test_short_and_long_options_are_the_same(short: str, long: str) -> None:
+    bare, one, other = (read_command(f"curl https://h/ {options}") for options in ("", short, long))
+    assert one == other != bare
 
 
 @pytest.mark.parametrize(
