@@ -9,7 +9,7 @@ import json
 from corsproxy.cli.against_report import as_annotations, as_object, as_report
 from corsproxy.cli.against_source import BadSource, against
 from corsproxy.cli.findings import Checked, Status
-from corsproxy.cli.problems import annotation, as_json, wants_colour
+from corsproxy.cli.problems import annotation, as_json, json_text, wants_colour
 from corsproxy.config.settings import Settings
 
 __all__ = ["check_against"]
@@ -42,4 +42,4 @@ def _complaint(checked: Checked, text: str, form: str, said: str) -> str:
 
 def _object(checked: Checked, status: int, more: dict[str, object]) -> str:
     document = json.loads(as_json([checked])) | {"status": int(status)} | more
-    return json.dumps(document, indent=2, ensure_ascii=False)
+    return json_text(document)

@@ -17,7 +17,7 @@ from corsproxy.cli.problems import as_github, as_json, as_text, counted, wants_c
 from corsproxy.cli.sarif import as_sarif
 from corsproxy.config.codes import WARNINGS, nearest
 from corsproxy.config.load import settings_of
-from corsproxy.config.problem import Code, ConfigError
+from corsproxy.config.problem import Code, ConfigError, visible
 from corsproxy.config.source import LARGEST_FILE, Text, locate, read, text_of
 
 __all__ = ["check"]
@@ -159,13 +159,13 @@ def _said(checked: Sequence[Checked], form: str) -> str:
 def _for_people(one: Checked, *, is_alone: bool) -> str:
     if one.problems:
         noun = "failed test" if one.status == Status.FAILED else "problem"
-        summary = f"{'' if is_alone else f'{one.file}: '}{counted(len(one.problems), noun)}."
+        summary = f"{'' if is_alone else f'{visible(one.file)}: '}{counted(len(one.problems), noun)}."
         return f"{as_text(one.problems, colour=wants_colour())}\n\n{summary}"
     outcome = [counted(one.rules, "rule")]
     outcome += [f"{counted(one.tests, 'test')} passed" if one.tests else "no tests"]
     outcome += [counted(len(one.warnings), "warning")] if one.warnings else []
     verdict = "fine" if one.status == Status.FINE else "not fine by --strict"
-    summary = f"{one.file}: {verdict} ({', '.join(outcome)})."
+    summary = f"{visible(one.file)}: {verdict} ({', '.join(outcome)})."
     if not one.warnings:
         return summary
     return f"{as_text(one.warnings, colour=wants_colour(), is_warning=True)}\n\n{summary}"

@@ -4,7 +4,6 @@ Laws: the YAML goes to standard output or to a file that is not there yet, the r
 whole, 1 with losses, 2 where nothing was found or the call was refused.
 """
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -14,7 +13,7 @@ import click
 from corsproxy.bridges.flask.document import printable
 from corsproxy.bridges.flask.findings import Finding
 from corsproxy.bridges.flask.importing import Imported, NothingFound, NothingToRead, import_flask
-from corsproxy.cli.problems import as_text, counted, wants_colour
+from corsproxy.cli.problems import as_text, counted, json_text, wants_colour
 from corsproxy.config.problem import ConfigError
 
 __all__ = ["import_"]
@@ -138,4 +137,4 @@ def _as_json(imported: Imported) -> str:
         "findings": findings,
         "yaml": imported.text,
     }
-    return json.dumps(outcome, indent=2, ensure_ascii=False)
+    return json_text(outcome)

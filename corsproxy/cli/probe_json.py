@@ -1,7 +1,5 @@
 """The report of a probe for scripts. The JSON is stable: keys are only ever added (docs/probe.md)."""
 
-import json
-
 from corsproxy.bridges.probe.browse import Hop
 from corsproxy.bridges.probe.cache import CachePair
 from corsproxy.bridges.probe.exchange import Exchange
@@ -14,6 +12,7 @@ from corsproxy.bridges.probe.words import (
     received_fields,
     sent_fields,
 )
+from corsproxy.cli.problems import json_text
 
 __all__ = ["report_as_json"]
 
@@ -74,7 +73,7 @@ def report_as_json(report: Report, status: int) -> str:
         "advice": list(report.advice),
         "notes": list(map(plain, report.notes)),
     }
-    return json.dumps(outcome, indent=2, ensure_ascii=False)
+    return json_text(outcome)
 
 
 def _hop(hop: Hop, report: Report) -> dict[str, object]:

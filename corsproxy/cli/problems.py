@@ -13,9 +13,9 @@ from typing import Protocol
 import click
 
 from corsproxy.cli.findings import Checked
-from corsproxy.config.problem import Problem
+from corsproxy.config.problem import Problem, visible
 
-__all__ = ["annotation", "as_github", "as_json", "as_text", "counted", "wants_colour"]
+__all__ = ["annotation", "as_github", "as_json", "as_text", "counted", "json_text", "wants_colour"]
 
 
 class Stream(Protocol):
@@ -73,7 +73,15 @@ def as_json(checked: Sequence[Checked]) -> str:
     """Write the outcome for scripts: of one file itself, of several the worst status and each."""
     outcomes = [_outcome(one) for one in checked]
     several = {"status": max(one.status for one in checked), "files": outcomes}
-    return json.dumps(outcomes[0] if len(outcomes) == 1 else several, indent=2, ensure_ascii=False)
+    return json_text(outcomes[0] if len(outcomes) == 1 else several)
+
+
+def json_text(value: object) -> str:
+    """Write a document for scripts; what is not printable in it is escaped, for it may land on a terminal."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    if text.replace("\n", "").isprintable():
+        return text
+    return "".join(one if one == "\n" or one.isprintable() else json.dumps(one)[1:-1] for one in text)
 
 
 def _outcome(one: Checked) -> dict[str, object]:
@@ -111,7 +119,7 @@ def _annotation(problem: Problem, command: str) -> str:
         f"Fix: {problem.fix}" if problem.fix else "",
     ]
     title = " ".join(filter(None, [problem.path, f"({problem.code})"]))
-    text = "\n".join(filter(None, parts))
+    text = "\n".join(map(visible, filter(None, parts)))
     return annotation(command, text, file=problem.file, line=problem.line, column=problem.column, title=title)
 
 
@@ -120,7 +128,7 @@ def annotation(command: str, text: str, *, file: str, line: int, column: int, ti
     properties = {"file": file, "line": str(line), "col": str(column), "title": title}
     if not line:
         del properties["line"], properties["col"]
-    listed = ",".join(f"{name}={value.translate(_PROPERTY)}" for name, value in properties.items())
+    listed = ",".join(f"{name}={visible(value).translate(_PROPERTY)}" for name, value in properties.items())
     return f"::{command} {listed}::{text.translate(_DATA)}"
 
 

@@ -7,7 +7,7 @@ https://docs.github.com/en/code-security/code-scanning/integrating-with-code-sca
 """
 
 import hashlib
-import json
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from corsproxy import __version__
 from corsproxy.cli.findings import Checked, Status
+from corsproxy.cli.problems import json_text
 from corsproxy.config.codes import MEANINGS, Meaning
 from corsproxy.config.problem import Code, Problem
 
@@ -50,7 +51,7 @@ def as_sarif(checked: Sequence[Checked]) -> str:
         "results": list(_results(checked)),
     }
     log = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
-    return json.dumps(log, indent=2, ensure_ascii=False)
+    return json_text(log)
 
 
 def _rule(code: Code, meaning: Meaning) -> dict[str, object]:
@@ -123,10 +124,12 @@ def _uri(file: str) -> str:
         if not absolute.is_relative_to(here.resolve()):
             return absolute.as_uri()
         path = absolute.relative_to(here.resolve())
-    return quote(path.as_posix())
+    return quote(os.fsencode(path))
 
 
 def _mark(uri: str, problem: Problem) -> str:
     """Sum up a problem without what moves when others are mended: lines, and numbers of list items."""
     path = re.sub(r"\[\d+\]", "[]", problem.path)
-    return hashlib.sha256(f"{uri}\n{problem.code}\n{path}\n{problem.what}".encode()).hexdigest()[:16]
+    return hashlib.sha256(
+        f"{uri}\n{problem.code}\n{path}\n{problem.what}".encode("utf-8", "surrogateescape")
+    ).hexdigest()[:16]

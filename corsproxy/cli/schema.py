@@ -1,9 +1,8 @@
 """`corsproxy schema`: the JSON Schema of the configuration, for editors and other tools."""
 
-import json
-
 import click
 
+from corsproxy.cli.problems import json_text
 from corsproxy.config.jsonschema import schema as schema_of_file
 
 __all__ = ["schema"]
@@ -22,4 +21,4 @@ Editors complete and check a file whose first line names it:
 @click.command(epilog=EPILOG)
 def schema() -> None:
     """Print the JSON Schema of the configuration."""
-    click.echo(json.dumps(schema_of_file(), indent=2, ensure_ascii=False))
+    click.echo(json_text(schema_of_file()))

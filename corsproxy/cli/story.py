@@ -4,13 +4,13 @@ Laws: the text has the same words with colour and without; long lines are the br
 stay whole, so that they can be searched for and pasted. The JSON is stable (docs/explain.md).
 """
 
-import json
 from collections.abc import Iterator
 
 import click
 
 from corsproxy.bridges import told as words
 from corsproxy.bridges.told import Told
+from corsproxy.cli.problems import json_text
 from corsproxy.cors.explain import Story
 
 __all__ = ["story_as_json", "story_as_text"]
@@ -18,7 +18,7 @@ __all__ = ["story_as_json", "story_as_text"]
 
 def story_as_json(told: Told) -> str:
     """Write everything for scripts."""
-    return json.dumps(words.as_fields(told), indent=2, ensure_ascii=False)
+    return json_text(words.as_fields(told))
 
 
 def story_as_text(told: Told, *, colour: bool) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["COMMAND_LINE", "Code", "ConfigError", "Key", "KeyPath", "Problem", "spell"]
+__all__ = ["COMMAND_LINE", "Code", "ConfigError", "Key", "KeyPath", "Problem", "spell", "visible"]
 
 Key = str | int
 KeyPath = tuple[Key, ...]
@@ -101,7 +101,7 @@ class Problem:
         parts = [self.what]
         parts += [f"Why: {self.why}"] if self.why else []
         parts += [f"Fix: {self.fix}"] if self.fix else []
-        return "\n".join([head, *(f"  {line}" for part in parts for line in part.splitlines())])
+        return "\n".join([visible(head), *(f"  {visible(part)}" for part in parts)])
 
 
 class ConfigError(Exception):
@@ -127,3 +127,10 @@ def spell(path: KeyPath) -> str:
         else:
             text += f".{key}" if text else key
     return text
+
+
+def visible(text: str) -> str:
+    r"""Write what is not printable as an escape (`\n`, `\x1b`): it stays on its line and steers no terminal."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)

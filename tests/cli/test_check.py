@@ -292,7 +292,20 @@ def test_a_code_that_ignores_nothing_is_a_mistake_in_the_call(code: str, told: s
 
 def test_github_cannot_be_led_astray() -> None:
     problem = Problem("a,b:c.yaml", 0, 0, "", "50%\n::error::forged", code=Code.WRONG_VALUE)
-    assert as_github([problem]) == "::error file=a%2Cb%3Ac.yaml,title=(wrong_value)::50%25%0A::error::forged"
+    assert as_github([problem]) == r"::error file=a%2Cb%3Ac.yaml,title=(wrong_value)::50%25\n::error::forged"
+
+
+EVIL = '"\\e]0;x\\a\\n::error::x\\u009b\\u202e": 1\n' + GOOD
+
+
+@pytest.mark.parametrize("form", ["text", "json", "github", "sarif"])
+def test_no_file_steers_the_terminal_or_the_workflow(form: str) -> None:
+    result = run(EVIL, "--format", form, "c.yaml")
+    assert result.exit_code == 2
+    assert not {character for character in result.output if not character.isprintable()} - {"\n"}
+    assert not [line for line in result.output.splitlines() if line.strip().startswith("::error::")]
+    if form == "json":
+        assert "\x1b]0;x\x07\n::error::x\x9b\u202e" in json.loads(result.output)["problems"][0]["what"]
 
 
 def test_an_unknown_format_is_a_mistake_in_the_call() -> None:

@@ -1,6 +1,7 @@
 """`corsproxy check --format sarif`: read back with the object model that was generated from the standard's schema."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -200,3 +201,11 @@ def test_a_file_elsewhere_has_its_whole_name(folder: Path, monkeypatch: pytest.M
 def test_a_good_file_has_no_results(folder: Path) -> None:
     (folder / "c.yaml").write_text(WARNED.replace("    websocket: false\n", ""))
     assert sarif("c.yaml")["runs"][0]["results"] == []
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_name_that_is_no_text_has_its_bytes() -> None:
+    file = Path(os.fsdecode(b"\xff.yaml"))
+    file.write_text("x: 1")
+    (artifact,) = sarif(file)["runs"][0]["artifacts"]
+    assert artifact["location"]["uri"] == "%FF.yaml"
