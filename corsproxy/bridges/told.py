@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from corsproxy.bridges.asked import printable, url_of
 from corsproxy.bridges.console import ELSEWHERE
+from corsproxy.bridges.probe.cache import STRANGER
 from corsproxy.bridges.recorded import Question
 from corsproxy.config.edit import Edit
 from corsproxy.config.mend import Mending
@@ -54,6 +55,10 @@ _KINDS: Mapping[Kind, str] = MappingProxyType(
         Kind.WEBSOCKET: "WebSocket handshake",
     }
 )
+_IS_STRANGER = (
+    "corsproxy probe asks by this name, to see what strangers get; anybody else can send it too. No page can be served from a "
+    "name under .invalid: nothing is to be allowed."
+)
 _LOOSER = (
     "nothing: Chrome still lets * cover Authorization and warns that this will end; other browsers refuse"
 )
@@ -86,7 +91,9 @@ def told(
     notes.extend(_left_out(request))
     if cause is not None and story.allowed:
         notes.append(ELSEWHERE[cause])
-    return Told(story=story, mending=mend(request), file=settings.source.path, notes=tuple(notes))
+    is_stranger = request.origin == STRANGER and not story.allowed
+    mending = Mending(page=_IS_STRANGER) if is_stranger else mend(request)
+    return Told(story=story, mending=mending, file=settings.source.path, notes=tuple(notes))
 
 
 def _left_out(request: BrowserRequest) -> Iterator[str]:

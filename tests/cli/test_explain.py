@@ -57,6 +57,7 @@ QUESTIONS = {
     "no_origin": "--curl 'curl https://api.example.com/api/users'",
     "origin_not_allowed": "--origin https://new.example --path /api/users",
     "origin_not_allowed-preflight": "--origin https://new.example --path /api --method DELETE --header X-Trace",
+    "origin_not_allowed-probe": "--origin https://probe.corsproxy.invalid --path /api/users",
     "origin_not_allowed-block": "--origin https://new.example --path /guarded/x --method POST",
     "origin_not_allowed-report": "--origin https://new.example --path /tried/x",
     "origin_not_allowed-insecure": "--origin http://app.example.com --path /secret/x",
@@ -79,6 +80,7 @@ QUESTIONS = {
 # Here no edit is right: the page is wrong, or `check` would refuse it.
 WITHOUT_EDIT = {
     "origin_not_allowed-insecure",
+    "origin_not_allowed-probe",
     "origin_null",
     "origin_malformed",
     "method_not_allowed-unsendable",

@@ -12,6 +12,7 @@ from itertools import islice
 
 from corsproxy.admin.page.questions import encoded, scheme_of
 from corsproxy.admin.page.seen import Group
+from corsproxy.bridges.probe.cache import STRANGER
 from corsproxy.cors.browser import BrowserRequest
 from corsproxy.cors.origin import parse_origin
 from corsproxy.cors.vocabulary import Kind, Reason
@@ -120,6 +121,8 @@ def _wish(groups: list[Group], hosts: Mapping[str, str]) -> Wish:
 
 
 def _missing(wish: Wish) -> str:
+    if wish.origin == STRANGER:
+        return "the name that corsproxy probe asks by"
     if wish.is_own:
         return "the server's own name: see public_origins"
     if wish.count < ENOUGH:

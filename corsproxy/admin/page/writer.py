@@ -22,6 +22,7 @@ from corsproxy.admin.page.seen import Ledger
 from corsproxy.admin.page.suggestions import ENOUGH, ENOUGH_CLIENTS, ENOUGH_SECONDS
 from corsproxy.bridges import told as telling
 from corsproxy.bridges.asked import BadQuestion
+from corsproxy.bridges.probe.cache import STRANGER
 from corsproxy.config.settings import Settings
 
 __all__ = ["Writer"]
@@ -46,7 +47,7 @@ class Writer:
         )
         said = [name for name in words.__all__ if name.islower()]
         self._templates.globals |= {name: getattr(words, name) for name in said}
-        self._templates.globals |= {"telling": telling, "version": __version__}
+        self._templates.globals |= {"telling": telling, "version": __version__, "stranger": STRANGER}
         self._templates.filters["ticked"] = _ticked
         limits = {"times": ENOUGH, "clients": ENOUGH_CLIENTS, "seconds": int(ENOUGH_SECONDS)}
         self._templates.globals["enough"] = limits

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from corsproxy.admin.page.writer import BUDGET, Writer
+from corsproxy.bridges.probe.cache import STRANGER
 from corsproxy.cli.explain import explain
 from corsproxy.config.load import load
 from tests.admin.page import ledgers
@@ -195,6 +196,16 @@ def test_what_the_rules_allow_by_now_is_marked() -> None:
     )
     assert "allowed by now" in said
     assert "The rules have changed since: the same request is allowed now." in said
+
+
+def test_the_name_that_probe_asks_by_is_shown_and_not_suggested() -> None:
+    asked = ledgers.group(STRANGER, "origin_not_allowed", rule="partners", paths=["/partners/feed"], count=77)
+    seen = ledgers.recent(ledgers.NOW - 5, STRANGER, "origin_not_allowed")
+    said = live({**ledgers.QUIET, "refusals": [asked], "recent": [seen]})
+    assert said.count(f"{STRANGER} asked by corsproxy probe") == 3  # refused, too rarely …, and latest
+    assert "77 requests from 3 clients" in said
+    assert "nothing is to be allowed" in said
+    assert f"- {STRANGER}" not in said
 
 
 def test_a_changed_file_gives_stories_and_no_edits() -> None:
