@@ -10,9 +10,9 @@ from corsproxy.cors.path import path_faults
 
 __all__ = ["faults_of", "meant_by"]
 
-# Flask-CORS takes expressions; Flask's own routes have <int:id>, OpenAPI {id}.
+# Flask-CORS takes expressions; Flask's own routes have <int:id>, OpenAPI {id}. Who writes $${id} means these very characters.
 _EXPRESSION = re.compile(r"\.[*+]|^\^|\$$")
-_VARIABLE = re.compile(r"<[^<>/]*>|\{[^{}/]*\}")
+_VARIABLE = re.compile(r"<[^<>/]*>|(?<!\$)\{[^{}/]*\}")
 _REST = re.compile(r"/<path:[^<>/]*>$")
 _RAW = re.compile(r"r(['\"])(.*)\1")
 _ADDRESS = re.compile(r"https?://([^/]+)(/.*)?", re.IGNORECASE)
