@@ -37,9 +37,5 @@ class MergedRule:
             return ("defaults", key)
         return (*self.place, key) if key in self.rule.model_fields_set else self.place
 
-    def is_written(self, key: str) -> bool:
-        """Tell whether the rule or the defaults write a key."""
-        return key in self.rule.model_fields_set or key in self.defaults.model_fields_set
-
     def _is_default(self, key: str) -> bool:
         return key not in self.rule.model_fields_set and key in self.defaults.model_fields_set

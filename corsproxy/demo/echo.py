@@ -17,7 +17,7 @@ __all__ = ["Echo"]
 
 PATH = "/api/echo"
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
-TEXT, CLOSE = 0x81, 0x88  # FIN set
+TEXT = 0x81  # FIN set
 SHORT = 125
 
 

@@ -1,1 +1,1 @@
-"""What becomes of the account of an exchange: counters and log lines."""
+"""What becomes of the account of an exchange: counters, log lines, the ledger and spans."""

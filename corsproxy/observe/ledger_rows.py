@@ -23,6 +23,7 @@ __all__ = [
     "Outcome",
     "Recent",
     "Row",
+    "added",
     "merge_ledgers",
     "strongest",
 ]
@@ -231,12 +232,13 @@ def _merge_rows(
     for one in many:
         for marks, row in one.items():
             known = rows.get(marks)
-            rows[marks] = row if known is None else _add(known, row)
+            rows[marks] = row if known is None else added(known, row)
     kept, lost = strongest(rows, MOST_ROWS)
     return kept, _sum([*forgotten, lost])
 
 
-def _add(one: Row, two: Row) -> Row:
+def added(one: Row, two: Row) -> Row:
+    """Add up two rows of the same marks; clients and samples of the first come first."""
     clients = tuple(dict.fromkeys((*one.clients, *two.clients)))
     return Row(
         one.total + two.total,

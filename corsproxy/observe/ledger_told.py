@@ -8,15 +8,13 @@ from collections.abc import Callable
 from corsproxy.cors.policy import Decision
 from corsproxy.cors.preflight import field_names
 from corsproxy.cors.vocabulary import Kind
-from corsproxy.observe.ledger_rows import Marks, Outcome, Recent, Row
+from corsproxy.observe.ledger_rows import Marks, Outcome, Recent, Row, added
 from corsproxy.observe.tally import (
     LONGEST_HEADERS,
     LONGEST_HOST,
     LONGEST_METHOD,
     LONGEST_ORIGIN,
     LONGEST_PATH,
-    MOST_CLIENTS,
-    MOST_SAMPLES,
     About,
     Tally,
 )
@@ -79,17 +77,8 @@ def _lacking(
 
 def row_of(tally: Tally, known: Row | None = None) -> Row:
     """Tell a tally, with what was told of the same before."""
-    if known is None:
-        return Row(tally.count, tally.first, tally.last, tally.clients, tally.is_capped, tally.samples)
-    clients = tuple(dict.fromkeys((*known.clients, *tally.clients)))
-    return Row(
-        known.total + tally.count,
-        min(known.first, tally.first),
-        max(known.last, tally.last),
-        clients[:MOST_CLIENTS],
-        known.is_capped or tally.is_capped or len(clients) > MOST_CLIENTS,
-        tuple(dict.fromkeys((*known.samples, *tally.samples)))[:MOST_SAMPLES],
-    )
+    row = Row(tally.count, tally.first, tally.last, tally.clients, tally.is_capped, tally.samples)
+    return row if known is None else added(known, row)
 
 
 def recent_of(record: Record, generation: int, tell: Tell) -> Recent:

@@ -8,7 +8,7 @@ import logging
 import traceback
 from typing import Protocol
 
-__all__ = ["EventRelay", "adopt_libraries"]
+__all__ = ["EventRelay", "Events", "adopt_libraries"]
 
 _LIBRARIES = ("asyncio", "aiohttp")
 

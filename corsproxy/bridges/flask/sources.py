@@ -71,7 +71,6 @@ class Sources:
                     f"{root} has more than {MOST_FILES} Python files: name the folder of the Flask app in it."
                 )
         return found
-        return None
 
     def _unreadable(self, fault: OSError) -> None:
         shown = self.shown(Path(str(fault.filename)))
