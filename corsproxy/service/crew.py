@@ -2,7 +2,7 @@
 
 Laws: the crew holds the sockets, so connections that wait in a slot's queue wait for the slot's next
 worker. One that ends is replaced, at once the first time and with growing pauses when they end young;
-one that wishes to leave goes on until its successor serves. New settings count when every worker has
+one that wishes to leave goes on until its successor serves; one that no longer answers is killed. New settings count when every worker has
 them, or none: a refusal by one takes them back from all. What departed workers counted is kept.
 """
 
@@ -26,6 +26,9 @@ FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 10.0
 # After timeouts.drain a worker cuts what is left by itself; one that has not ended by then is stuck.
 GRACE = 5.0
+# A worker answers in milliseconds. Looks that fail must follow each other: the whole group may have been paused.
+LOOKS_EVERY = 10.0
+MISSED = 3
 NOTHING_OPEN = Gauges(0, 0, 0, 0, 0)
 
 
@@ -155,9 +158,20 @@ class Crew:
                 member.drain()
             member = successor
 
+    async def _look_after(self, member: Member) -> None:
+        """Kill the worker once it does not answer any more: its slot's clients would wait for it for ever."""
+        await member.ready.wait()
+        missed = 0
+        while not await _happens_within(member.gone, LOOKS_EVERY):
+            missed = 0 if await member.answers() else missed + 1
+            if missed >= MISSED and not member.gone.is_set():
+                self._observer.event("error", "a worker hangs and is killed", pid=member.pid)
+                member.kill()
+                return
+
     async def _successor(self, slot: int, early_ends: int) -> Member | None:
         """Hire a slot's next worker as soon as there is room for one; None where the end comes first."""
-        while not await self._ends_within(pause_before(early_ends)):
+        while not await _happens_within(self._ending, pause_before(early_ends)):
             try:
                 return await self._hire(slot)
             except OSError as fault:
@@ -165,20 +179,13 @@ class Crew:
                 self._observer.event("error", "a worker could not be started", slot=slot, why=str(fault))
         return None
 
-    async def _ends_within(self, seconds: float) -> bool:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._ending.wait()
-        except TimeoutError:
-            return False
-        return True
-
     async def _hire(self, slot: int) -> Member:
         member = await Member.hire(self._command, slot, self._listening.slots[slot])
         # Without a wait in between: whatever is adopted from now on, this one hears of it.
         self._members.add(member)
         member.begin(self.settings)
         self._begin(self._await_end(member))
+        self._begin(self._look_after(member))
         self._observer.event("debug", "worker started", slot=slot, pid=member.pid)
         if self._ending.is_set():
             member.drain()
@@ -204,6 +211,15 @@ class Crew:
         if member.why:
             details["why"] = member.why
         self._observer.event(level, "worker ended", **details)
+
+
+async def _happens_within(event: asyncio.Event, seconds: float) -> bool:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True
 
 
 def ending(status: int | None) -> str:

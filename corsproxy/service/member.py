@@ -98,6 +98,10 @@ class Member:
         answer = await self._ask(Adopt, settings)
         return answer if isinstance(answer, Adopted) else None
 
+    async def answers(self) -> bool:
+        """Tell whether it still answers in time."""
+        return await self._ask(Count) is not None
+
     async def count(self) -> Snapshot | None:
         """Ask what it counted; what it last said where it does not answer."""
         await self._ask(Count)

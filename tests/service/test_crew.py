@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from itertools import chain, repeat
 from pathlib import Path
@@ -22,6 +23,7 @@ from corsproxy.observe.observer import WorkerObserver
 from corsproxy.proxy.sockets import bind
 from corsproxy.service.control import Channel, FromSupervisor, FromWorker
 from corsproxy.service.crew import Crew, StartError, ending, pause_before
+from corsproxy.service.member import Member
 from corsproxy.service.reload import AdoptError
 from tests.service.backend import Backend, get
 
@@ -74,9 +76,9 @@ class Stage:
         await self.until(is_so)
 
 
-@pytest.fixture
-async def stage(settings: Settings, tmp_path: Path) -> AsyncIterator[Stage]:
-    listening = bind([Endpoint("127.0.0.1", 0), Endpoint(path=str(tmp_path / "s"))], slots=2)
+@asynccontextmanager
+async def staged(settings: Settings, tmp_path: Path, slots: int = 2) -> AsyncIterator[Stage]:
+    listening = bind([Endpoint("127.0.0.1", 0), Endpoint(path=str(tmp_path / "s"))], slots=slots)
     with (tmp_path / "log").open("wb") as log:
         observer = WorkerObserver(settings, log.fileno())
         crew = Crew(settings, listening, WORKER, observer)
@@ -85,6 +87,12 @@ async def stage(settings: Settings, tmp_path: Path) -> AsyncIterator[Stage]:
         await crew.abort()
         observer.close()
     listening.unlink()
+
+
+@pytest.fixture
+async def stage(settings: Settings, tmp_path: Path) -> AsyncIterator[Stage]:
+    async with staged(settings, tmp_path) as stage:
+        yield stage
 
 
 async def test_every_slot_has_a_worker_and_all_endpoints_are_served(stage: Stage, tmp_path: Path) -> None:
@@ -227,6 +235,45 @@ async def test_one_that_hangs_holds_no_reload_up_and_adopts_when_it_can(
     answers = [await get(stage.endpoint, origin=ORIGIN) for _ in range(20)]
     assert all(b"Access-Control-Allow-Origin: https://app.example.com\r\n" in answer for answer in answers)
     assert stage.messages(hanging) == ["a worker does not answer; it adopts when it can"]
+
+
+async def test_one_that_does_not_answer_any_more_is_replaced(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("corsproxy.service.crew.LOOKS_EVERY", 0.01)
+    hanging: set[int] = set()
+
+    async def answer(member: Member) -> bool:
+        return member.pid not in hanging
+
+    monkeypatch.setattr(Member, "answers", answer)
+    async with staged(settings, tmp_path) as stage:
+        pid = min(await stage.pids())
+        os.kill(pid, signal.SIGSTOP)
+        clients = [asyncio.create_task(get(stage.endpoint)) for _ in range(20)]
+        hanging.add(pid)
+        assert {(await client)[-3:] for client in clients} == {b"yes"}
+        await stage.until_replaced(pid)
+        assert stage.messages(pid)[-2:] == ["a worker hangs and is killed", "worker ended"]
+
+
+async def test_one_that_answers_again_in_time_is_kept(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: asyncio.Queue[None] = asyncio.Queue()
+    answers = iter([False, False, True, False, False])
+
+    async def answer(_member: Member) -> bool:
+        looks.put_nowait(None)
+        return next(answers, True)
+
+    monkeypatch.setattr("corsproxy.service.crew.LOOKS_EVERY", 0.01)
+    monkeypatch.setattr(Member, "answers", answer)
+    async with staged(replace(settings, workers=1), tmp_path, slots=1) as stage:
+        before = await stage.pids()
+        for _ in range(10):
+            await looks.get()
+        assert await stage.pids() == before
 
 
 async def test_one_that_hangs_is_killed_at_the_end_of_the_drain(
