@@ -206,7 +206,8 @@ class UpstreamConnection(asyncio.Protocol):
             exchange.interim(head)
             if not data:
                 return
-        self._keep = head.keep_alive
+        # Stricter: who answers before it has all may leave the rest unread, and take it for the next request.
+        self._keep = head.keep_alive and exchange.is_sent
         self._left = length = head.length
         self._in_body = length != 0
         if length == CHUNKED:
@@ -279,10 +280,11 @@ class UpstreamConnection(asyncio.Protocol):
         self.is_reused = True
         if exchange.client.is_write_paused:
             self.transport.resume_reading()  # the next exchange may be a client's that reads
-        has_sent = exchange.is_sent and not (
-            exchange.request_bytes and self.transport.get_write_buffer_size()
+        # Who does not say 100 need not read what it was asked about (RFC 9110 §10.1.1).
+        may_be_unread = exchange.head.length and (
+            exchange.head.expects_continue or self.transport.get_write_buffer_size()
         )
-        if self._keep and has_sent and not self.transport.is_closing():
+        if self._keep and not may_be_unread and not self.transport.is_closing():
             self._pool.release(self)
         else:
             self.transport.abort()
