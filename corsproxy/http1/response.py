@@ -163,7 +163,7 @@ def _note_length(head: ResponseHead, line: bytes, value: bytes) -> None:
     head.has_length = True
     if head.length == UNTIL_CLOSE:
         head.length = length
-    if value[0] == 48 and len(value) > 1:  # a leading zero
+    if (value[0] == 48 and len(value) > 1) or b"\t" in line:  # nginx, as our client, takes no tab here
         head.lines[head.lines.index(line)] = b"Content-Length: %d" % length
 
 

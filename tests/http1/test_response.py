@@ -92,6 +92,7 @@ FORWARDED = {
         [b"A: b"],
     ),
     "a length is written plainly": (b"content-length: 00\r\n", [b"Content-Length: 0"]),
+    "tabs around a length go": (b"A: b\r\ncontent-length:\t2 \t\r\n", [b"A: b", b"Content-Length: 2"]),
     "what it may not name away stays": (
         (
             b"Connection: Content-Length, Content-Type, Set-Cookie, Date, Vary, Location, X\r\nX: 1\r\n"
