@@ -129,7 +129,8 @@ class ChunkedReader:
             self._state = _DONE
             self.is_done = True
         else:
-            self._cuts.append((start, start + len(line) + 2))
+            if not self._decode:
+                self._cuts.append((start, start + len(line) + 2))
             self._left += len(line) + 2
             if _TRAILER.fullmatch(line) is None or self._left > self._trailer_limit:
                 raise self._fault("a trailer field is malformed or the trailers are too long")
@@ -139,7 +140,7 @@ class ChunkedReader:
         if match is None:
             raise self._fault("a chunk size is not plain hexadecimal digits")
         digits = match.group(1)
-        if len(digits) != len(line):
+        if len(digits) != len(line) and not self._decode:
             self._cuts.append((start + len(digits), start + len(line)))
         self._left = int(digits, 16)
         if self._left > MAX_LENGTH:

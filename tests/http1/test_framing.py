@@ -1,6 +1,7 @@
 """The chunked coding: whole, byte by byte, cut anywhere, against a slow twin; and what breaks it."""
 
 import itertools
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -79,6 +80,18 @@ def test_very_many_small_chunks_are_read_in_several_turns(cut: int, *, decode: b
         got, text = got + b"".join(out), text[used:]
         turns += 1
     assert (reader.is_done, got == whole, turns) == (True, True, 20)
+
+
+@pytest.mark.parametrize("decode", [True, False])
+def test_nothing_is_kept_of_what_was_read(*, decode: bool) -> None:
+    """Not so much as the places of extensions: there are millions of them in an upload."""
+    reader = ChunkedReader(BadRequest, decode=decode)
+    feed_all(reader, [b"1;\r\nx\r\n" * 500] * 2)
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    feed_all(reader, [b"1;\r\nx\r\n" * 500] * 40)
+    assert tracemalloc.get_traced_memory()[0] - before < 8192
+    tracemalloc.stop()
 
 
 BROKEN = {
