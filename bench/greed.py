@@ -126,6 +126,19 @@ def _commas(wire: Wire) -> None:
     _flood(wire, 10_000, lambda _: b"OPTIONS / HTTP/1.1\r\n" + _HOST + fields + b"\r\n\r\n")
 
 
+def _blanks(wire: Wire) -> None:
+    """Each head must be refused, and a field that is looked for in it anyway is all blanks."""
+    message = b"GET / HTTP/1.1\r\n" + _HOST + b"Origin:" + b" \t" * 15_000 + b"\x01\r\n\r\n"
+    _flood(wire, 200, lambda _: message, lanes=200)
+
+
+def _options(wire: Wire) -> None:
+    """Each head names in Connection thousands of fields that it does not have, beside a hundred that it has."""
+    names = b",".join(b"x%d" % number for number in range(4_500))
+    fields = b"".join(b"Y-%d: 1\r\n" % number for number in range(100))
+    _flood(wire, 1_600, lambda _: _SMALL + fields + b"Connection: " + names + b"\r\n\r\n")
+
+
 def _preflight(origin: str) -> bytes:
     return b"OPTIONS / HTTP/1.1\r\nHost: a\r\nOrigin: %b\r\nAccess-Control-Request-Method: PUT\r\n\r\n" % (
         origin.encode()
@@ -238,6 +251,8 @@ ALL: tuple[Way, ...] = (
     Way("chunks-down", "1,000,000 one-byte chunks from the backend", _chunks_down, frozenset({"200"}), is_fed=True),
     Way("line", "20 request lines of 10 MB", _line, frozenset({"414"})),
     Way("commas", "10,000 preflights with 8 KiB of commas", _commas, frozenset({"204"})),
+    Way("blanks", "200 refused heads with 30 KB of blanks", _blanks, frozenset({"400"})),
+    Way("options", "1,600 heads with 4,500 options of Connection", _options, frozenset({"200"})),
     Way("preflights", "100,000 preflights", _preflights, frozenset({"204"})),
     Way("refused", "100,000 preflights, as many foreign origins", _preflights_refused, frozenset({"403"})),
     Way("origins", "100,000 requests, as many foreign origins", _origins, frozenset({"200"})),
