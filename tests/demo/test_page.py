@@ -120,6 +120,16 @@ async def test_every_card_shows_what_both_origins_got(page: Shown, demonstration
     assert "both sides computed the same hash" in (await page.why("upload"))[0]
 
 
+async def test_it_leads_to_the_rules_and_to_the_reasons(page: Shown, demonstration: Process) -> None:
+    listed, _ = addresses(demonstration)
+    await page.page.goto(listed)
+    await page.settled()
+    (why,) = re.findall(r"^  why +(\S+)", demonstration.text(), re.MULTILINE)
+    assert await page.page.get_attribute("#admin-address", "href") == why
+    await page.page.click(".rules summary")
+    await page.page.wait_for_function("document.getElementById('rules-text').scrollTop > 0")
+
+
 async def test_a_stopped_backend_is_a_502_that_the_listed_page_can_read(
     page: Shown, demonstration: Process
 ) -> None:

@@ -142,6 +142,13 @@ function showTally() {
   put($("tally"), `${lines.join("; ")}.`);
 }
 
+// Scroll to the first line that fits: what stands above it is about addresses.
+function showFrom(element, line) {
+  const lines = element.textContent.split("\n");
+  const at = Math.max(lines.findIndex((text) => line.test(text)), 0);
+  element.scrollTop = (element.scrollHeight * at) / lines.length;
+}
+
 async function showRules() {
   try {
     const { path, text } = await (await fetch("/rules")).json();
@@ -161,6 +168,7 @@ function showAddresses() {
   }
   put($("proxy-address"), bare(addresses.proxy));
   put($("backend-address"), bare(addresses.backend));
+  Object.assign($("admin-address"), { href: addresses.admin, hidden: !addresses.admin });
   if (!isListed) {
     document.body.classList.add("as-stranger");
     document.querySelector(".listed .what").textContent = "The page that the rules list";
@@ -170,6 +178,7 @@ function showAddresses() {
 }
 
 showAddresses();
+document.querySelector(".rules").addEventListener("toggle", () => showFrom($("rules-text"), /^rules:/));
 $("experiments").append(...experiments.map(cardOf));
 $("again").addEventListener("click", () => busy(askAll));
 await busy(askAll);

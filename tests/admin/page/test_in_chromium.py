@@ -140,6 +140,10 @@ OPEN_ALL = "document.querySelectorAll('details').forEach(it => it.open = true)"
 OVERFLOWS = "document.documentElement.scrollWidth > innerWidth"
 COUNTS = "['script', 'img', 'style', '[onerror]', 'iframe'].map(it => document.querySelectorAll(it).length)"
 STRANGE = "[...document.querySelectorAll('[href]')].map(it => it.href).filter(it => !it.startsWith(origin))"
+COVERED = """all => all.filter(it => {
+  const [text, button] = [...it.children].map(part => part.getBoundingClientRect());
+  return text.right > button.left && text.bottom > button.top;
+}).map(it => it.textContent)"""
 QUESTION = "?origin=https://new.example&method=PUT&path=/api/x&headers=X-A&credentials=on"
 
 
@@ -338,6 +342,7 @@ async def test_an_edit_can_be_copied(site: Site, opened: Opened) -> None:
         "    allow_methods: [GET, POST, DELETE, PUT]\n"
         "    allow_headers: [Content-Type, Authorization]"
     )
+    assert await page.eval_on_selector_all(".paste", COVERED) == []
 
 
 async def test_print_and_forced_colours_keep_the_words(site: Site, opened: Opened) -> None:
