@@ -53,6 +53,7 @@ def lets_in_before(value: object, origin: str) -> bool:
         (r"https://.*\.example\.com", ["https://*.example.com"]),
         (r"https://.*.example.com", ["https://*.example.com"]),
         (r"https://.+\.example\.com$", ["https://*.example.com"]),
+        (r"https://.*?\.example\.com$", ["https://*.example.com"]),
         (r".*\.example\.com$", ["https://*.example.com", "http://*.example.com"]),
         (r"https://(.*\.)?example\.com", ["https://example.com", "https://*.example.com"]),
         (r"https://.*example\.com", ["https://example.com", "https://*.example.com"]),

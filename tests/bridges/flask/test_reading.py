@@ -341,6 +341,15 @@ def test_a_route_without_variables_comes_before_one_that_takes_it_too(tmp_path: 
     assert [(rule.paths, rule.origins.exact) for rule in rules(found)] == [(("/v1",), (B,)), (("/v*",), (A,))]
 
 
+def test_a_decorated_method_of_a_class_opens_no_other(tmp_path: Path) -> None:
+    text = (
+        f"{APP}from flask.views import MethodView\nclass V(MethodView):\n    def get(self): ...\n"
+        f"    @cross_origin(origins='{A}')\n    def post(self): ...\napp.add_url_rule('/v', view_func=V.as_view('v'))\n"
+    )
+    found = read(tmp_path, {"app.py": text})
+    assert (origins(found), codes(found)) == ([], ["policies_differ"])
+
+
 def test_cors_on_a_blueprint_that_takes_none_of_its_routes_is_told(tmp_path: Path) -> None:
     text = (
         f"{APP}bp = Blueprint('bp', __name__)\nCORS(bp, resources='/api/*')\n@bp.get('/x')\ndef x(): ...\n"
