@@ -25,6 +25,18 @@ BELIEVED = {
         b"X-Forwarded-Host: www.example\r\nX-Forwarded-Port: 443\r\n"
         b'Forwarded: for=127.0.0.1;host="a.example:80";proto=http\r\n',
     ),
+    "a host without a port, of plain HTTP": (
+        b"X-Forwarded-Host: www.example\r\n",
+        VIA + b"X-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: http\r\n"
+        b"X-Forwarded-Host: www.example\r\nX-Forwarded-Port: 80\r\n"
+        b'Forwarded: for=127.0.0.1;host="a.example:80";proto=http\r\n',
+    ),
+    "lists, of which the first counts": (
+        b"X-Forwarded-Proto: HTTPS , http\r\nX-Forwarded-Host: [::1]:81 , b.example\r\nX-Forwarded-Host: c.example\r\n",
+        VIA + b"X-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: https\r\n"
+        b"X-Forwarded-Host: [::1]:81\r\nX-Forwarded-Port: 81\r\n"
+        b'Forwarded: for=127.0.0.1;host="a.example:80";proto=http\r\n',
+    ),
     "several hops in several lines": (
         b"x-forwarded-for: 203.0.113.7, 10.0.0.1\r\nX-Forwarded-For: 10.0.0.2\r\n",
         VIA + b"X-Forwarded-For: 203.0.113.7, 10.0.0.1, 10.0.0.2, 127.0.0.1\r\nX-Forwarded-Proto: http\r\n"
@@ -80,7 +92,12 @@ CHAINS = {
     "a forged one before": (b"1.1.1.1, 203.0.113.7", "203.0.113.7"),
     "nobody": (b"", "127.0.0.1"),
     "all trusted": (b"127.0.0.2, 127.0.0.3", "127.0.0.1"),
-    "a novel": (b"a" * 200, "127.0.0.1"),
+    "a trusted one as IPv6 has it": (b"203.0.113.7, ::ffff:127.0.0.2", "203.0.113.7"),
+    "a link's": (b"203.0.113.7, fe80::1%eth0", "fe80::1%eth0"),
+    "a name": (b"203.0.113.7, host", "host"),
+    "empty ones": (b"203.0.113.7,, ,", "203.0.113.7"),
+    "the longest": (b"a" * 64, "a" * 64),
+    "a novel": (b"203.0.113.7, " + b"a" * 65, "127.0.0.1"),
 }
 
 
