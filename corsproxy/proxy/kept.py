@@ -10,13 +10,13 @@ MOST = 64 * 1024  # bytes, framing included
 
 
 class KeptBody:
-    """Pieces as the backend gets them."""
+    """What the backend gets behind the head, as one run of bytes: pieces of one byte would cost forty each."""
 
-    __slots__ = ("_is_repeatable", "_pieces", "_size")
+    __slots__ = ("_content", "_is_repeatable", "_size")
 
     def __init__(self, *, is_repeatable: bool) -> None:
         self._is_repeatable = is_repeatable
-        self._pieces: list[bytes] = []
+        self._content = bytearray()
         self._size = 0
 
     @property
@@ -27,16 +27,14 @@ class KeptBody:
     def add(self, piece: bytes, *, is_sent: bool) -> None:
         """Keep a piece; of one that was sent already only what a repetition needs."""
         self._size += len(piece)
-        self._pieces.append(piece)
-        if is_sent:
-            self._drop_what_nobody_needs()
+        if not is_sent or self.is_whole:
+            self._content += piece
+        else:
+            self._content.clear()
 
     def send(self, head: bytes) -> bytes:
         """Return `head` with all that was kept behind it, and count that as sent."""
-        whole = b"".join((head, *self._pieces))
-        self._drop_what_nobody_needs()
-        return whole
-
-    def _drop_what_nobody_needs(self) -> None:
+        whole = head + self._content
         if not self.is_whole:
-            self._pieces.clear()
+            self._content.clear()
+        return whole

@@ -45,7 +45,7 @@ def held(stage: Stage) -> int:
         total += len(client._buffer) + client.transport.get_write_buffer_size()
         if client.exchange is not None:
             kept = client.exchange._kept
-            total += sum(map(len, kept._pieces)) if kept is not None else 0
+            total += len(kept._content) if kept is not None else 0
             if client.exchange.upstream is not None:
                 total += client.exchange.upstream.transport.get_write_buffer_size()
     return total
