@@ -61,3 +61,86 @@ def test_folders_in_folders_without_end(tmp_path: Path) -> None:
 def test_what_is_doubled_line_by_line_fills_no_memory(start: str, line: str, tmp_path: Path) -> None:
     (tmp_path / "zzz.py").write_text("\n".join([start, *[line] * 60]))
     read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "x = '%90000000d' % 1",
+        "x = '%(a).90000000f' % {'a': 1}",
+        "x = '%*d' % (90000000, 1)",
+        "x = '{:>90000000}'.format(1)",
+        "x = '{:{}}'.format(1, 90000000)",
+        "x = ('a' * 20000).replace('a', 'b' * 20000)",
+        "x = ('a' * 20000).join(['b'] * 20000)",
+        "x = ('%(a)s' * 4000) % {'a': 'b' * 20000}",
+        "x = ('{0}' * 5000).format('b' * 20000)",
+    ],
+)
+def test_what_one_call_makes_fills_no_memory(line: str, tmp_path: Path) -> None:
+    (tmp_path / "zzz.py").write_text(line)
+    read(tmp_path)
+
+
+def test_texts_are_filled_in_all_the_same(tmp_path: Path) -> None:
+    lines = "x = 'https://%s.example:%d' % ('b', 8443)\ny = 'https://{}.example:{:d}'.format('c', 8443)\n"
+    (tmp_path / "zzz.py").write_text(
+        APP.replace("CORS(app", f"{lines}CORS(app").replace("'https://a.example'", "[x, y]")
+    )
+    text = import_flask(tmp_path, {}, upstream="http://127.0.0.1:5000").text
+    assert "- https://b.example:8443 " in text
+    assert "- https://c.example:8443 " in text
+
+
+ADDRESSED = ("Procfile", "Dockerfile", "gunicorn.conf.py", ".flaskenv")
+
+
+def upstream(path: Path) -> str:
+    """Import without saying where the app answers."""
+    (path / "app.py").write_text(APP)
+    tracemalloc.start()
+    try:
+        text = import_flask(path, {}).text
+        assert tracemalloc.get_traced_memory()[1] < MOST_MEMORY
+    finally:
+        tracemalloc.stop()
+    (line,) = [line for line in text.splitlines() if line.startswith("upstream:")]
+    return line.removeprefix("upstream: ")
+
+
+def test_where_it_is_read_where_an_app_answers_nothing_is_waited_for_or_taken_in_whole(
+    tmp_path: Path,
+) -> None:
+    for name in ADDRESSED[:2]:
+        os.mkfifo(tmp_path / name)
+    for name in ADDRESSED[2:]:
+        with (tmp_path / name).open("wb") as file:
+            file.truncate(1 << 40)
+    assert upstream(tmp_path) == "http://127.0.0.1:5000"
+
+
+@pytest.mark.parametrize("name", ADDRESSED[:2])
+@pytest.mark.parametrize(
+    "piece", ["-b", "-b ", "-b'", "-b[", "-b[:", "--bind=", "gunicorn -b :8000\\\n", "\\\n", "-b" + "'" * 40]
+)
+def test_commands_that_go_on_and_on_hold_nobody_up(name: str, piece: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("gunicorn " + piece * (1_500_000 // len(piece)))
+    assert upstream(tmp_path).startswith("http://127.0.0.1:")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "app.run(host='a\\n# b', port=8000)",
+        "app.run(host='a\\x1b[2J', port=8000)",
+        "app.run(host='${HOME}', port=8000)",
+        "app.run(host='user:secret@h', port=8000)",
+        "app.run(port=10 ** 5000)",
+        "app.run(port='8' * 5000)",
+        "app.run(port='\\u0668\\u0660')",
+        "app.run(host='x' * 70000, port=8000)",
+    ],
+)
+def test_an_address_that_is_none_is_not_written(said: str, tmp_path: Path) -> None:
+    (tmp_path / "run.py").write_text(f"{APP}{said}\n")
+    assert upstream(tmp_path) == "http://127.0.0.1:5000"

@@ -1,6 +1,7 @@
 """What Python's own functions and methods come to, of those that settings are made with.
 
-Laws: a table; what is not in it is unknown. Only functions that give the same for the same, and that cannot take long.
+Laws: a table; what is not in it is unknown. Only functions that give the same for the same, and that cannot take long
+or fill the memory: what goes in is weighed before.
 """
 
 import json
@@ -13,9 +14,15 @@ from types import MappingProxyType
 from corsproxy.bridges.flask.findings import Place
 from corsproxy.bridges.flask.values import Located, is_known, place_of
 
-__all__ = ["FUNCTIONS", "METHODS", "MUTATORS", "call_function", "call_method"]
+__all__ = ["FUNCTIONS", "METHODS", "MUTATORS", "call_function", "call_method", "is_amplified"]
 
 _MOST = 100_000
+_MOST_FILLED_IN = 100 * _MOST
+# A field of a thousand characters or more, or of a width that is itself filled in.
+_WIDE = {
+    "%": re.compile(r"%(?:\([^)]*\))?[-#0 +]*(?:[0-9]*\.)?(?:[0-9]{4}|\*)"),
+    "format": re.compile(r"\{[^{}]*:[^{}]*(?:[0-9]{4}|\{)"),
+}
 _FAULTS = (TypeError, ValueError, KeyError, IndexError, AttributeError, ArithmeticError, re.error)
 
 _TEXT = frozenset(
@@ -128,7 +135,7 @@ def call_function(name: str, args: list[object], keywords: dict[str, object], pl
         return None
     if name in _COPIES and len(args) == 1 and isinstance(args[0], (list, tuple)) and not is_known(args[0]):
         return list(args[0])  # a list with something unknown in it is still a list
-    if not is_known(args) or not is_known(keywords):
+    if not is_known(args) or not is_known(keywords) or _weight([args, keywords]) > _MOST:
         return None
     try:
         found = function(*args, **keywords)
@@ -146,6 +153,8 @@ def call_method(
         return None
     if not is_known(keywords) or (kind is not dict and not is_known(args)):
         return None
+    if isinstance(receiver, str) and is_amplified(receiver, name, [args, keywords]):
+        return None
     try:
         found = getattr(receiver, name)(*args, **keywords)
     except _FAULTS:
@@ -155,3 +164,25 @@ def call_method(
     if isinstance(found, str) and len(found) > _MOST:
         return None
     return _placed(found, place_of(receiver, place))
+
+
+def is_amplified(text: str, how: str, values: object) -> bool:
+    """Tell whether a text may become something large with these values: by `%` or by a method of texts."""
+    if how in _WIDE and _WIDE[how].search(text):
+        return True
+    weight = _weight(values)
+    return weight > _MOST or max(len(text), 1) * weight > _MOST_FILLED_IN
+
+
+def _weight(value: object) -> int:
+    """Add up what is in a value, each as often as it stands there; not far beyond _MOST."""
+    total, rest = 0, [value]
+    while rest and total <= _MOST:
+        part = rest.pop()
+        if isinstance(part, (str, list, tuple, dict)):
+            total += len(part)
+        if isinstance(part, dict) and total <= _MOST:
+            rest += [*part, *part.values()]
+        elif isinstance(part, (list, tuple)) and total <= _MOST:
+            rest += part
+    return total

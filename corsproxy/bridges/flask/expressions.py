@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from corsproxy.bridges.flask.builtin import is_amplified
 from corsproxy.bridges.flask.choices import merged, said, shown, truth
 from corsproxy.bridges.flask.findings import Place
 from corsproxy.bridges.flask.values import (
@@ -164,6 +165,8 @@ class Expressions:
             raise TooMuch
         if isinstance(kind, ast.Add) and _size(left) + _size(right) > MOST_ITEMS:
             raise TooMuch  # what is doubled line by line fills any memory
+        if isinstance(kind, ast.Mod) and isinstance(left, str) and is_amplified(left, "%", right):
+            raise TooMuch
         if isinstance(kind, ast.BitOr) and isinstance(left, list) and isinstance(right, list):
             return [*left, *(item for item in right if item not in left)]  # two sets
         how = _BINARY.get(type(kind))
