@@ -31,6 +31,12 @@ BELIEVED = {
         b"X-Forwarded-Host: www.example\r\nX-Forwarded-Port: 80\r\n"
         b'Forwarded: for=127.0.0.1;host="a.example:80";proto=http\r\n',
     ),
+    "a host whose port is none": (
+        b"X-Forwarded-Host: www.example:x\r\n",
+        VIA + b"X-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: http\r\n"
+        b"X-Forwarded-Host: www.example:x\r\nX-Forwarded-Port: 80\r\n"
+        b'Forwarded: for=127.0.0.1;host="a.example:80";proto=http\r\n',
+    ),
     "lists, of which the first counts": (
         b"X-Forwarded-Proto: HTTPS , http\r\nX-Forwarded-Host: [::1]:81 , b.example\r\nX-Forwarded-Host: c.example\r\n",
         VIA + b"X-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: https\r\n"
