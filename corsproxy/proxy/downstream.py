@@ -32,7 +32,8 @@ __all__ = ["ClientConnection"]
 
 _PIPELINE_LIMIT = 64 * 1024  # bytes read ahead of the request that is being served
 _LINGER_BYTES = 4 * 1024 * 1024  # of an upload that nobody wants, read so that the answer is not lost
-_HEADS_A_TURN = 8  # of one connection, before others get their turn
+_HEADS_A_TURN = 8  # of one connection, before others get their turn; a large one counts for several
+_LARGE_HEAD = 4096
 _TLS_HANDSHAKE = b"\x16\x03"  # RFC 8446 §5.1; it would be waited for to the end of client_header
 _EMPTY_LINES = re.compile(rb"(?:\r\n)+")
 
@@ -170,29 +171,31 @@ class ClientConnection(asyncio.Protocol):
         self._is_advancing = True
         turn = _HEADS_A_TURN
         while self._buffer and self.exchange is None and not self.is_ending and not self.is_write_paused:
-            if not turn:
+            if turn <= 0:
                 self._yield_turn()
                 break
-            turn -= 1
-            if not self._next_head():
+            size = self._next_head()
+            if not size:
                 break
+            turn -= 1 + size // _LARGE_HEAD
         self._is_advancing = False
         if self._held_by_buffer:
             self._bound_buffer()
 
-    def _next_head(self) -> bool:
-        """Take one head out of the buffer and begin its exchange; return False where it is not whole yet."""
+    def _next_head(self) -> int:
+        """Take one head out of the buffer and begin its exchange; return its size, 0 where none is to follow it."""
         data = self._buffer
         end = data.find(b"\r\n\r\n")
         limit = self.engine.limits.header_bytes
         if end < 0 or data[:2] == b"\r\n":
             if data[:2] == b"\r\n":
                 # RFC 9112 §2.2: empty lines before a request line are passed over, all at once.
-                self._buffer = data[_EMPTY_LINES.match(data).end() :]  # type: ignore[union-attr]  # there is one
-                return True
+                end = _EMPTY_LINES.match(data).end()  # type: ignore[union-attr]  # there is one
+                self._buffer = data[end:]
+                return end
             if limit and len(data) > limit:
                 self._refuse_head(data, _too_large(data, limit))
-                return False
+                return 0
             if data[:2] == _TLS_HANDSHAKE:
                 why = (
                     "the client speaks TLS, and this port does not: use http://, or set `tls` to end TLS here"
@@ -202,21 +205,21 @@ class ClientConnection(asyncio.Protocol):
                 self.end()
             elif not self.head_since:
                 self.head_since = self.engine.now
-            return False
+            return 0
         end += 4
         raw = data if end == len(data) else data[:end]
         self._buffer = b"" if end == len(data) else data[end:]
         self.head_since = 0.0
         if limit and end > limit:
             self._refuse_head(raw, _too_large(raw, limit))
-            return False
+            return 0
         try:
             head = self._reader.read(raw)
         except BadRequest as bad:
             self._refuse_head(raw, fault_of_message(bad))
-            return False
+            return 0
         self._begin(head)
-        return True
+        return end
 
     def _begin(self, head: RequestHead) -> None:
         engine = self.engine

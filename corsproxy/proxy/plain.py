@@ -15,6 +15,6 @@ _WHY = "the client speaks plain HTTP, and this port wants TLS: use https://"
 class PlainClient(ClientConnection):
     """Answers whatever comes first with a 400."""
 
-    def _next_head(self) -> bool:
+    def _next_head(self) -> int:
         self._refuse_head(self._buffer, fault(Reason.BAD_REQUEST, _WHY))
-        return False
+        return 0

@@ -91,6 +91,20 @@ async def test_those_that_are_refused_are_no_different(staged: Staged) -> None:
     assert max(grown) <= HEADS
 
 
+async def test_of_large_heads_a_turn_has_fewer(staged: Staged) -> None:
+    stage = await staged(rules=(RULE,))
+    client = await stage.connect()
+    large = PREFLIGHT[:-2] + b"Y: " + b"y" * 30_000 + b"\r\n\r\n"
+    with turns(lambda: answered(stage)) as grown:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(client.send(large * 200))
+            first = await client.head()
+            rest = await client.take(199 * len(first))
+    assert (first + rest).count(ANSWER) == 200
+    assert sum(grown) == 200
+    assert max(grown) <= 2
+
+
 async def test_a_client_that_half_closes_behind_its_pipeline_gets_all(staged: Staged) -> None:
     stage = await staged(rules=(RULE,))
     client = await stage.connect()
