@@ -50,7 +50,7 @@ def page_app(addresses: Addresses, backend: Stoppable, rules: Path) -> web.Appli
         return web.json_response(asdict(addresses), headers={"Cache-Control": "no-store"})
 
     async def tell_rules(_: web.Request) -> web.Response:
-        text = await asyncio.to_thread(rules.read_text)
+        text = await asyncio.to_thread(rules.read_text, encoding="utf-8")
         return web.json_response({"path": str(rules), "text": text}, headers={"Cache-Control": "no-store"})
 
     async def tell_seen(request: web.Request) -> web.Response:

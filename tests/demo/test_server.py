@@ -133,6 +133,22 @@ async def test_it_tells_where_everything_is_and_what_the_rules_are(page: Client,
     assert (await (await page.get("/rules", headers=host)).json())["text"] == "rules: [changed]\n"
 
 
+async def test_the_rules_are_read_as_the_loader_reads_them(
+    page: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str | None] = []
+    read_text = Path.read_text
+
+    def noting(self: Path, encoding: str | None = None, errors: str | None = None) -> str:
+        asked.append(encoding)
+        return read_text(self, encoding, errors)
+
+    monkeypatch.setattr(Path, "read_text", noting)
+    (tmp_path / "corsproxy.yaml").write_bytes("# é\n".encode())
+    told = await (await page.get("/rules", headers={"Host": "localhost:3000"})).json()
+    assert (told["text"], asked) == ("# é\n", ["utf-8"])
+
+
 async def test_it_asks_the_backend_what_arrived(page: Client, witness: TestServer) -> None:
     host = {"Host": "localhost:3000"}
     assert await (await page.get("/seen?ask=x", headers=host)).json() == ["PUT"]

@@ -69,7 +69,7 @@ def _problem(answer: Answer) -> dict[str, object]:
         return {}
     try:
         problem = json.loads(answer.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     is_own = isinstance(problem, dict) and problem.get("code") == told[1]
     return problem if is_own else {}

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corsproxy.bridges.probe.exchange import Answer, Asked, Failure, FailureKind, Sent
+from corsproxy.bridges.probe.server import reason_of
 from corsproxy.cli.probe_json import report_as_json
 from corsproxy.cli.probe_text import report_as_text
 from tests.bridges.probe.dialogue import API, APP, ask
@@ -54,7 +55,13 @@ ANSWERS = st.one_of(
         phrase=st.text(max_size=8),
         fields=st.lists(st.tuples(NAMES, VALUES), max_size=8).map(tuple),
         body=st.sampled_from(
-            [b"", b"{", b"[]", b'{"code": "origin_null", "detail": "\x1b[2J refused by rule x: y"}']
+            [
+                b"",
+                b"{",
+                b"[]",
+                b"[" * 16384,
+                b'{"code": "origin_null", "detail": "\x1b[2J refused by rule x: y"}',
+            ]
         ),
         address=st.sampled_from(["", "127.0.0.1", "::1", "fe80::1%eth0"]),
     ),
@@ -89,3 +96,8 @@ def test_anything_may_come(asked: Asked, answers: list[Answer | Failure]) -> Non
     told = json.loads(report_as_json(report, 0))
     assert told["outcome"] == report.outcome
     assert "\x1b" not in json.dumps(told, ensure_ascii=False)
+
+
+def test_a_problem_without_an_end_is_none() -> None:
+    mark = (b"Proxy-Status", b'corsproxy; error=http_request_denied; details="origin_null"')
+    assert reason_of(Answer(status=403, fields=(mark,), body=b"[" * 16384)) is None
