@@ -133,6 +133,18 @@ def test_newly_refused_and_newly_allowed() -> None:
         ]
 
 
+def test_each_method_is_told_by_itself() -> None:
+    witness = Witness(API)
+    witness.serve(get(OLD), 3)
+    witness.serve(replace(get(OLD), method=b"POST"), 2)
+    without = replace(API, origins=Origins(exact=(APP.decode(),)))
+    for recording in witness.recordings():
+        assert changes(recording, without) == [
+            (Change.NEWLY_REFUSED, OLD, b"GET", 3, True, [b"/a"]),
+            (Change.NEWLY_REFUSED, OLD, b"POST", 2, True, [b"/a"]),
+        ]
+
+
 def test_a_rule_that_takes_one_of_two_paths() -> None:
     """The admin pages count kinds of requests, the log each address."""
     witness = Witness(API)

@@ -53,11 +53,13 @@ async def alone(settings: Settings, listening: Listening, observer: WorkerObserv
 async def test_it_serves_adopts_and_counts(alone: Alone, settings: Settings, listening: Listening) -> None:
     (endpoint,) = listening.endpoints
     assert b"Access-Control-Allow-Origin" not in await get(endpoint, origin=ORIGIN)
-    await alone.adopt(replace(settings, rules=(ALLOWS,)))
+    await alone.adopt(replace(settings, rules=(ALLOWS,), generation=2))
     answer = await get(endpoint, origin=ORIGIN)
     assert b"\r\nAccess-Control-Allow-Origin: https://app.example.com\r\n" in answer
     (snapshot,) = await alone.snapshots()
     assert snapshot.responses == {200: 2}
+    (told,) = await alone.ledgers()
+    assert (told.generation, told.matched) == (2, {"": 0, "all": 1})
 
 
 async def test_what_it_cannot_adopt_changes_nothing(

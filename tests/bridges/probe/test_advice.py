@@ -180,6 +180,18 @@ def test_what_is_advised(name: str) -> None:
     assert list(report.advice) == advised
 
 
+@pytest.mark.parametrize(
+    ("status", "alike"),
+    [(403, "a login"), (407, "a login"), (404, "no route for OPTIONS"), (501, "no route for OPTIONS"),
+     (199, "an odd status"), (402, "an odd status"), (406, "an odd status")],
+)  # fmt: skip
+def test_what_is_advised_for_statuses_that_are_alike(status: int, alike: str) -> None:
+    asked, _, actual, advised = SITUATIONS[alike]
+    preflight = answer(status, MINE)
+    report, _ = ask(asked, lambda sent: preflight if sent.method == "OPTIONS" else actual)
+    assert report.advice[0] == advised[0]
+
+
 def test_to_https_on_the_same_host() -> None:
     asked = Asked(origin="http://app.example.com", url="http://api.example.com/a", method="PUT")
     report, _ = ask(asked, lambda _: answer(301, "Location: https://api.example.com/a"))
