@@ -22,8 +22,10 @@ def bound() -> Iterator[Bind]:
     """Bind and, after the test, close."""
     with ExitStack() as stack:
 
-        def bind_for_this_test(*endpoints: Endpoint, slots: int = 1) -> Listening:
-            listening = bind(endpoints, slots)
+        def bind_for_this_test(
+            *endpoints: Endpoint, slots: int = 1, inherited: dict[Endpoint, socket.socket] | None = None
+        ) -> Listening:
+            listening = bind(endpoints, slots, inherited)
             stack.callback(listening.unlink)
             stack.callback(listening.close)
             return listening
@@ -53,6 +55,14 @@ class TestTcp:
         assert listening.endpoints == (endpoint,)
         assert listener.getblocking() is False
         socket.create_connection((endpoint.host, endpoint.port)).close()
+
+    def test_those_that_were_inherited_are_taken_as_they_are(self, bound: Bind) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as ours:
+            here, there = Endpoint("127.0.0.1", ours.getsockname()[1]), Endpoint("127.0.0.1", 1)
+            inherited = {here: ours, there: ours}
+            listening = bound(here, slots=2, inherited=inherited)
+            assert listening.slots == (((here, ours),), ((here, ours),))
+            assert inherited == {there: ours}
 
     def test_several_endpoints_stand_in_order_in_one_slot(self, bound: Bind, tmp_path: Path) -> None:
         path = str(tmp_path / "s")
