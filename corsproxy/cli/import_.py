@@ -13,6 +13,7 @@ import click
 from corsproxy.bridges.flask.document import printable
 from corsproxy.bridges.flask.findings import Finding
 from corsproxy.bridges.flask.importing import Imported, NothingFound, NothingToRead, import_flask
+from corsproxy.bridges.flask.listening import DEFAULT_UPSTREAM
 from corsproxy.cli.problems import as_text, counted, json_text, wants_colour
 from corsproxy.config.problem import ConfigError
 
@@ -47,12 +48,10 @@ def import_() -> None:
 @click.option(
     "--upstream",
     metavar="URL",
-    default="http://127.0.0.1:5000",
-    show_default=True,
-    help="Where the app answers.",
+    help=f"Where the app answers; default: what the project says, or {DEFAULT_UPSTREAM}.",
 )
 @click.option("--json", "wants_json", is_flag=True, help="YAML and report as JSON; see docs/import-flask.md.")
-def flask(*, path: Path, output: Path | None, force: bool, upstream: str, wants_json: bool) -> None:
+def flask(*, path: Path, output: Path | None, force: bool, upstream: str | None, wants_json: bool) -> None:
     """Read a project that uses Flask-CORS, without running it, and write the same as rules.
 
     PATH is a file or a folder. CORS(…), @cross_origin and CORS_* are read from the sources, .env and the

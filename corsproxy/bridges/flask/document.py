@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from corsproxy.bridges.flask.asking import single_quoted
 from corsproxy.bridges.flask.findings import Finding
+from corsproxy.bridges.flask.listening import Listening
 from corsproxy.bridges.flask.origins import Entry
 from corsproxy.bridges.flask.policies import Policy
 from corsproxy.bridges.flask.rules import Draft
@@ -36,13 +37,13 @@ def flow(values: Iterable[object]) -> str:
 
 def as_yaml(
     title: str,
-    upstream: str,
+    upstream: Listening,
     drafts: Sequence[Draft],
     findings: Sequence[Finding],
     cases: Sequence[PolicyCase],
 ) -> str:
     """Write the whole file."""
-    lines = [f"# {title}", "", f"upstream: {quoted(upstream)}", "", "rules:"]
+    lines = [f"# {title}", "", _line(f"upstream: {quoted(upstream.url)}", upstream.comment), "", "rules:"]
     lines[1:1] = _report(findings)
     for number, draft in enumerate(drafts):
         lines += [""] if number else []

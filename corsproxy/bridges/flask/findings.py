@@ -37,6 +37,7 @@ class Code(StrEnum):
     OLD_VERSION = "old_version"
     WEBSOCKET = "websocket"
     # Notes.
+    UPSTREAM = "upstream"
     ENVIRONMENT = "environment"
     REDUNDANT = "redundant"
     PATH_REWRITTEN = "path_rewritten"
@@ -48,6 +49,7 @@ class Code(StrEnum):
 
 NOTES = frozenset(
     {
+        Code.UPSTREAM,
         Code.ENVIRONMENT,
         Code.REDUNDANT,
         Code.PATH_REWRITTEN,

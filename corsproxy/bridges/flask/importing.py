@@ -16,6 +16,7 @@ from corsproxy.bridges.flask.environment import Environment
 from corsproxy.bridges.flask.expressions import TooMuch
 from corsproxy.bridges.flask.findings import Code, Finding, Findings, Place
 from corsproxy.bridges.flask.framework import Project
+from corsproxy.bridges.flask.listening import Listening, find_upstream
 from corsproxy.bridges.flask.objects import App, Option
 from corsproxy.bridges.flask.pinned import Pinned, pinned
 from corsproxy.bridges.flask.proving import cases_for
@@ -57,8 +58,11 @@ class Imported:
         return not any(finding.is_loss for finding in self.findings)
 
 
-def import_flask(path: Path, environ: Mapping[str, str], *, upstream: str) -> Imported:
-    """Read a project. Raises NothingToRead and NothingFound; ConfigError for an upstream that is none."""
+def import_flask(path: Path, environ: Mapping[str, str], *, upstream: str | None = None) -> Imported:
+    """Read a project; where no `upstream` is given, it says itself where it answers, or the default is taken.
+
+    Raises NothingToRead and NothingFound; ConfigError for an upstream that is none.
+    """
     findings = Findings()
     sources = Sources(path, findings)
     project = Project(sources, Environment(environ, sources, findings), findings)
@@ -84,11 +88,12 @@ def import_flask(path: Path, environ: Mapping[str, str], *, upstream: str) -> Im
     report_websockets(trees, sources, findings)
     if not drafts:
         raise NothingFound(path, list(findings))
-    return _written(path, version, upstream, drafts, findings)
+    listening = find_upstream(project, trees, findings) if upstream is None else Listening(upstream)
+    return _written(path, version, listening, drafts, findings)
 
 
 def _written(
-    path: Path, version: Pinned, upstream: str, drafts: Sequence[Draft], findings: Findings
+    path: Path, version: Pinned, upstream: Listening, drafts: Sequence[Draft], findings: Findings
 ) -> Imported:
     name = path.name or path.resolve().name
     title = f"From {name}, by `corsproxy import flask`, as Flask-CORS {version.version} decides. First `corsproxy check` it, then `run` it."
@@ -100,7 +105,7 @@ def _written(
 
 
 def _refined(
-    title: str, upstream: str, drafts: list[Draft], findings: Findings
+    title: str, upstream: Listening, drafts: list[Draft], findings: Findings
 ) -> tuple[list[Draft], Loaded]:
     """Load what is to be written, without the rules that are refused."""
     try:
