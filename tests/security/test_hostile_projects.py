@@ -144,3 +144,22 @@ def test_commands_that_go_on_and_on_hold_nobody_up(name: str, piece: str, tmp_pa
 def test_an_address_that_is_none_is_not_written(said: str, tmp_path: Path) -> None:
     (tmp_path / "run.py").write_text(f"{APP}{said}\n")
     assert upstream(tmp_path) == "http://127.0.0.1:5000"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Pipfile.lock", "[" * 100_000),
+        ("notes.ipynb", "[" * 100_000),
+        ("c.json", "[" * 100_000),
+        ("c.json", "[1]"),
+        ("requirements.txt", f"flask-cors=={'9' * 5000}"),
+        ("zzz.py", f"import json\nx = json.loads('{'[' * 20_000}')\ny = int('9' * 5000)\nz = {'9' * 5000}"),
+        ("zzz.py", f"x = {'-' * 10_000}1"),
+        ("zzz.py", "x = 9 ** 9 ** 9"),
+    ],
+)
+def test_what_python_itself_gives_up_on_stops_nobody(name: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text)
+    (tmp_path / "aaa.py").write_text(f"import json\n{APP}app.config.from_file('c.json', load=json.load)\n")
+    assert not [file for file in unread(read(tmp_path)) if file == tmp_path.name]

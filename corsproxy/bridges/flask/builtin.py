@@ -23,7 +23,16 @@ _WIDE = {
     "%": re.compile(r"%(?:\([^)]*\))?[-#0 +]*(?:[0-9]*\.)?(?:[0-9]{4}|\*)"),
     "format": re.compile(r"\{[^{}]*:[^{}]*(?:[0-9]{4}|\{)"),
 }
-_FAULTS = (TypeError, ValueError, KeyError, IndexError, AttributeError, ArithmeticError, re.error)
+_FAULTS = (
+    TypeError,
+    ValueError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+    re.error,
+)
 
 _TEXT = frozenset(
     {"split", "rsplit", "splitlines", "strip", "lstrip", "rstrip", "lower", "upper", "casefold", "title", "replace",

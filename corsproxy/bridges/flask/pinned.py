@@ -35,7 +35,7 @@ class Pinned:
     @property
     def is_old(self) -> bool:
         """Tell whether this is before 6."""
-        return int(self.version.partition(".")[0]) < 6
+        return self.version.partition(".")[0].lstrip("0") in {"", "1", "2", "3", "4", "5"}
 
 
 CURRENT = Pinned("6", Place(""))
@@ -62,5 +62,5 @@ def _unlocked(text: str) -> str:
     try:
         default = json.loads(text or "{}").get("default", {})
         return "".join(f"{name}{entry.get('version', '')}\n" for name, entry in default.items())
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return ""

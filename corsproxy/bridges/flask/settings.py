@@ -73,7 +73,7 @@ def from_prefixed_environment(config: Config, environment: Environment, prefix: 
     for name, text in environment.prefixed(f"{prefix}_").items():
         try:
             value: object = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             value = text
         if isinstance(value, str):
             value = Located(value, text.place)
@@ -88,7 +88,7 @@ def from_file(config: Config, path: Path | None, shown: str, place: Place) -> No
     try:
         text = beginning(path, LARGEST).decode() if path else ""
         found = tomllib.loads(text) if path and path.suffix == ".toml" else json.loads(text)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         config.beyond = Unknown(f"the file {shown}, which cannot be read", place)
         return
     from_mapping(config, found, Place(shown))
