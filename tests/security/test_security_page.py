@@ -1,4 +1,7 @@
-"""docs/security.md promises nothing that no test holds: every test that it names is there, every row names one."""
+"""docs/security.md promises nothing that no test holds: every test that it names is there, every row names one.
+
+So are the tests that docs/operations.md names for what comes of faults.
+"""
 
 import ast
 import re
@@ -11,7 +14,8 @@ from tests.processes import ROOT
 
 PAGE = (ROOT / "docs" / "security.md").read_text()
 HELD_BY = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+)(?:\[([^`]+)\])?)?`")
-NAMED = sorted(set(HELD_BY.findall(PAGE)) - {("tests/differential/table.py", "", "")})
+FAULTS = (ROOT / "docs" / "operations.md").read_text()
+NAMED = sorted(set(HELD_BY.findall(PAGE + FAULTS)) - {("tests/differential/table.py", "", "")})
 
 
 @cache
