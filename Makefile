@@ -32,6 +32,9 @@ run: $(VENV)/.installed-demo
 	@exec $(BIN)/corsproxy demo $(if $(strip $(CONFIG)),-c "$(CONFIG)") $(ARGS)
 else
 run: $(VENV)/.installed-demo
+	@echo 'Call the proxy, at the address behind "listen" below, where you called $(UPSTREAM).' >&2
+	@echo 'Who may read stands in $(CONFIG). Edit it and save: it holds for the next request.' >&2
+	@echo 'What is refused, and why: in the lines below, and as a page at the address behind "admin". Ctrl-C ends it.' >&2
 	@exec $(BIN)/corsproxy run -c "$(CONFIG)" --upstream "$(UPSTREAM)" $(ARGS)
 endif
 

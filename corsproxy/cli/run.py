@@ -54,7 +54,7 @@ Environment:
 """
 
 
-@click.command(epilog=EPILOG)
+@click.command(epilog=EPILOG, context_settings={"allow_extra_args": True})
 @click.option(
     "-c",
     "--config",
@@ -73,8 +73,10 @@ Environment:
 @click.option("--allow-header", "headers", metavar="NAME", multiple=True, help="May be sent.  [repeatable]")
 @click.option("--allow-method", "methods", metavar="METHOD", multiple=True, help="May be used.  [repeatable]")
 @click.option("--listen", metavar="ADDRESS", multiple=True, help="host:port or unix:/path.  [repeatable]")
-@click.option("--admin", metavar="ADDRESS", help="Health and metrics, or off. Default: 127.0.0.1:9901.")
+@click.option("--admin", metavar="ADDRESS", help="Page, health and metrics, or off. Default: 127.0.0.1:9901.")
+@click.pass_context
 def run(
+    ctx: click.Context,
     *,
     config: str | None,
     upstream: str | None,
@@ -89,6 +91,10 @@ def run(
 
     The policy comes from a YAML file or, where --allow-origin is given, from the flags alone.
     """
+    if ctx.args:
+        raise click.UsageError(
+            f"{ctx.args[0]} stands alone. Fix: name a file with -c, as in `corsproxy run -c corsproxy.yaml`."
+        )
     rest = {
         "--allow-credentials": credentials,
         "--allow-header": headers,

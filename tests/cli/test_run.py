@@ -27,6 +27,11 @@ def refused(*arguments: str) -> str:
     return done.stderr.rpartition("Error: ")[2]
 
 
+def test_a_file_is_named_with_c() -> None:
+    said = "corsproxy.yaml stands alone. Fix: name a file with -c, as in `corsproxy run -c corsproxy.yaml`.\n"
+    assert refused("corsproxy.yaml") == said
+
+
 class TestMixtures:
     def test_a_file_and_a_policy_of_flags(self) -> None:
         assert refused("-c", "my.yaml", "--upstream", "http://x", "--allow-origin", "https://y") == (
