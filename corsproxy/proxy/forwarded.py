@@ -16,6 +16,8 @@ _NEVER = frozenset({b"x-forwarded-protocol", b"x-forwarded-ssl", b"x-forwarded-s
 _OURS = frozenset(
     {b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port", b"forwarded"}
 )
+# Nobody has more proxies of his own in a row, and thousands of addresses would take tens of milliseconds.
+_MOST_HOPS = 32
 _VIA = b"Via: 1.1 corsproxy\r\n"
 
 
@@ -113,8 +115,9 @@ class Client:
         return Forwarding(lines, scheme, host, self._client_in(chain))
 
     def _client_in(self, chain: bytes) -> str:
-        """Return the last address of the chain that is not a trusted proxy's."""
-        for element in reversed(chain.decode("latin-1").split(",")):
+        """Return the last address of the chain that is not a trusted proxy's; our peer's if all that is looked at are."""
+        hops = chain.decode("latin-1").rsplit(",", _MOST_HOPS)
+        for element in reversed(hops[-_MOST_HOPS:]):
             address = element.strip()
             if address and not self._trusted.include(address):
                 return address if len(address) <= 64 else self.address

@@ -103,6 +103,8 @@ CHAINS = {
     "a name": (b"203.0.113.7, host", "host"),
     "empty ones": (b"203.0.113.7,, ,", "203.0.113.7"),
     "the longest": (b"a" * 64, "a" * 64),
+    "behind as many trusted ones as there may be": (b"203.0.113.7" + b", 127.0.0.2" * 31, "203.0.113.7"),
+    "behind more than anybody has": (b"203.0.113.7" + b", 127.0.0.2" * 32, "127.0.0.1"),
     "a novel": (b"203.0.113.7, " + b"a" * 65, "127.0.0.1"),
 }
 
