@@ -5,15 +5,18 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from corsproxy.cors.vocabulary import Reason
+from corsproxy.config.settings import Candidate, Source
+from corsproxy.cors.comparison import Change, Comparison
+from corsproxy.cors.vocabulary import Kind, Reason
 from corsproxy.observe.observer import WorkerObserver, wants_colour
 from corsproxy.proxy.record import Gauges
-from tests.observe.conftest import EVIL, RULES, Head, exchange, record, settings
+from tests.observe.conftest import EVIL, RULES, Head, decide, exchange, record, settings
 
 GAUGES = Gauges(5, 4, 3, 2, 1)
 
@@ -80,6 +83,16 @@ def test_new_settings_count_from_the_next_exchange(quiet: Observed) -> None:
     quiet.observer.adopt(settings(RULES, access="off"))
     quiet.observer.finished(exchange(Head(origin=EVIL), request_id="off"))
     assert [line["request_id"] for line in quiet.lines()] == ["after"]
+
+
+def test_only_what_the_candidate_of_now_was_asked_is_compared(quiet: Observed) -> None:
+    changed = exchange(compared=Comparison(decide(Head(origin=EVIL)), Change.NEWLY_REFUSED))
+    candidate = Candidate(source=Source("next.yaml", "11"))
+    for one in (settings(), replace(settings(), candidate=candidate), settings()):
+        quiet.observer.adopt(one)
+        quiet.observer.finished(changed)
+    snapshot = quiet.observer.snapshot(GAUGES)
+    assert (snapshot.compared, snapshot.differences) == (1, {(Kind.ACTUAL, Change.NEWLY_REFUSED): 1})
 
 
 def test_lost_lines_are_in_the_snapshot(quiet: Observed) -> None:
