@@ -341,6 +341,20 @@ def test_a_route_without_variables_comes_before_one_that_takes_it_too(tmp_path: 
     assert [(rule.paths, rule.origins.exact) for rule in rules(found)] == [(("/v1",), (B,)), (("/v*",), (A,))]
 
 
+def test_a_wide_route_joins_no_rule_that_stands_before_a_narrower_one(tmp_path: Path) -> None:
+    views = (("/a/b", A), ("/a/<x>", B), ("/<path:x>", A))
+    text = "".join(
+        f"@app.get('{url}', endpoint='{n}')\n@cross_origin(origins='{origin}')\ndef v{n}(**k): ...\n"
+        for n, (url, origin) in enumerate(views)
+    )
+    found = read(tmp_path, {"app.py": APP + text})
+    assert [(rule.paths, rule.origins.exact) for rule in rules(found)] == [
+        (("/a/b",), (A,)),
+        (("/a/*",), (B,)),
+        (("/**",), (A,)),
+    ]
+
+
 def test_a_decorated_method_of_a_class_opens_no_other(tmp_path: Path) -> None:
     text = (
         f"{APP}from flask.views import MethodView\nclass V(MethodView):\n    def get(self): ...\n"

@@ -297,6 +297,12 @@ def test_a_method_that_changes_loses_the_fields_of_its_body() -> None:
     )
 
 
+def test_a_method_that_stays_keeps_the_fields_of_its_body() -> None:
+    asked = asking(fields=(("Content-Language", "en"),))
+    _, sent = ask(asked, Redirecting({f"{API}/a": (303, "/b")}))
+    assert (of_the_walk(sent)[1], field(sent[1], "content-language")) == (f"GET {API}/b", "en")
+
+
 FAILING_REDIRECTS = {
     "user name, to another origin": ("https://u:p@other.example.net/", "comes with a user name or password"),
     "user name, same server": ("https://u:p@api.example.com/b", "comes with a user name or password"),
