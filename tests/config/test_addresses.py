@@ -38,6 +38,13 @@ def test_what_cannot_be_looked_up(host: str, what: str, fix: str) -> None:
     assert (bad.value.what, bad.value.fix) == (f'"{host}" cannot be looked up: {what}.', fix)
 
 
+@pytest.mark.parametrize("url", ["http://", "https://:80", "http://a,b:5000", "http://a!b", "http://-a"])
+def test_what_names_no_host(url: str) -> None:
+    with pytest.raises(BadAddress) as bad:
+        read_url(url)
+    assert bad.value.what == f'"{url}" does not name a host.'
+
+
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]", "app", "my_app.default.svc", "xn--bcher-kva.example", "A.example", "a" * 63, ".".join(["a" * 61] * 4 + ["a" * 5])])  # fmt: skip
 def test_usual_names(host: str) -> None:
     assert read_url(f"http://{host}:5000").endpoint.host == host.strip("[]").lower()
