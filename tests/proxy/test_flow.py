@@ -7,6 +7,7 @@ import asyncio
 
 import pytest
 
+from corsproxy.proxy.upstream import BULK_READS
 from tests.proxy.conftest import Staged
 from tests.proxy.wire import GET, HOST, OK, ORIGIN, RULE, Peer, Stage, get, until
 
@@ -87,7 +88,12 @@ async def test_a_client_that_has_said_all_and_reads_late_gets_all(staged: Staged
 
 
 @pytest.mark.parametrize("framing", ["counted", "chunked", "close-delimited"])
-async def test_a_slow_client_holds_the_backend(staged: Staged, framing: str) -> None:
+@pytest.mark.parametrize("reads", [1, BULK_READS])
+async def test_a_slow_client_holds_the_backend(
+    staged: Staged, framing: str, reads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # With 1, every large read waits for its turn, and so does the one at which the client has had enough.
+    monkeypatch.setattr("corsproxy.proxy.upstream.BULK_READS", reads)
     stage = await staged(buffer=SMALL)
     client = await stage.connect()
     peer = await stage.ask(client, GET)
