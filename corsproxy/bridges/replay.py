@@ -13,6 +13,7 @@ from typing import NamedTuple
 from corsproxy.cors.comparison import Change, change_between
 from corsproxy.cors.policy import Decision, Policy
 from corsproxy.cors.vocabulary import Action, Kind, Reason
+from corsproxy.observe.ledger_told import outcome_of
 
 __all__ = ["Effect", "Outcome", "Place", "Recorded", "Recording", "Replayed", "replay"]
 
@@ -138,19 +139,8 @@ def _after(policy: Policy, recorded: Recorded, place: Place) -> Outcome:
 
 
 def _outcome(decision: Decision, before: Outcome) -> Outcome:
-    said = decision.would or decision
-    rule = decision.rule
-    credentials = rule is not None and rule.allow_credentials and not decision.is_refusal
-    return Outcome(
-        rule="" if rule is None else rule.name,
-        place="" if rule is None else rule.place,
-        kind=said.kind,
-        reason=said.reason,
-        action=said.action,
-        report=decision.report,
-        is_refusal=decision.is_refusal,
-        credentials=None if before.credentials is None else credentials,
-    )
+    told = Outcome(*outcome_of(decision))
+    return told if before.credentials is not None else told._replace(credentials=None)
 
 
 def _is_same(before: Outcome, after: Outcome) -> bool:
