@@ -8,6 +8,7 @@ from corsproxy.bridges.probe.exchange import Answer, Asked, Failure, FailureKind
 from corsproxy.bridges.probe.network import local_network_note, mixed_content_notes
 from corsproxy.bridges.probe.readable import lifetime_of, readable_of
 from corsproxy.bridges.probe.report import Outcome
+from corsproxy.bridges.probe.words import about_caches
 from tests.bridges.probe.dialogue import API, APP, answer, ask, field
 
 CAME = ("Content-Type: a/b", "ETag: x", "X-Total: 3", "Set-Cookie: s=1", "Date: now", "Last-Modified: then")
@@ -115,6 +116,10 @@ def test_what_caches_would_do(server: dict[str, list[str]], finding: CacheFindin
 def test_a_stranger_that_is_let_in_is_told() -> None:
     told = pair({"none": VARY, "own": OWN + VARY, "stranger": ALSO + VARY})
     assert (told.finding, told.reflects, told.trusts) == (CacheFinding.VARIES, True, False)
+    assert (
+        False,
+        "Any origin is let in: an unknown one was. If that is meant, * says so, and needs no Vary.",
+    ) in [*about_caches(told)]
     told = pair({"own": OWN, "stranger": [*ALSO, "Access-Control-Allow-Credentials: true", "Age: 3"]})
     assert (told.finding, told.reflects, told.trusts) == (CacheFinding.MISSING_VARY, True, True)
 
