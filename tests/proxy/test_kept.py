@@ -1,5 +1,7 @@
 """What is kept of a request's body: all while it waits, and once it is sent what a repetition needs."""
 
+import tracemalloc
+
 import pytest
 
 from corsproxy.proxy.kept import KeptBody
@@ -33,3 +35,14 @@ def test_nothing_of_a_body_that_is_not_kept_whole_is_kept(is_repeatable: bool) -
     for _ in range(3):
         kept.add(b"a" * (MOST + 1), is_sent=True)
     assert (kept.is_whole, kept.send(b"")) == (False, b"")
+
+
+def test_small_pieces_cost_no_more_than_their_bytes() -> None:
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    kept = KeptBody(is_repeatable=True)
+    for number in range(MOST // 2):
+        kept.add(b"%02x" % (number % 256), is_sent=True)
+    assert kept.is_whole
+    assert tracemalloc.get_traced_memory()[0] - before < 2 * MOST
+    tracemalloc.stop()
