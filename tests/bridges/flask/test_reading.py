@@ -364,6 +364,12 @@ def test_a_decorated_method_of_a_class_opens_no_other(tmp_path: Path) -> None:
     assert (origins(found), codes(found)) == ([], ["policies_differ"])
 
 
+def test_what_is_passed_on_leaves_out_what_has_a_name(tmp_path: Path) -> None:
+    text = f"{APP}def set_up(app, origins, **more):\n    CORS(app, **more)\nset_up(app=app, origins='{A}', max_age=7)\n"
+    found = read(tmp_path, {"app.py": text})
+    assert [(rule.origins.any, rule.max_age) for rule in rules(found)] == [(True, 7)]
+
+
 def test_cors_on_a_blueprint_that_takes_none_of_its_routes_is_told(tmp_path: Path) -> None:
     text = (
         f"{APP}bp = Blueprint('bp', __name__)\nCORS(bp, resources='/api/*')\n@bp.get('/x')\ndef x(): ...\n"
