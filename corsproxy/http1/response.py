@@ -76,11 +76,11 @@ def read_response_head(raw: bytes, *, to_head: bool) -> ResponseHead:
         take_out(head.lines, {b"te"})
     if head.connection:
         _end_hop_by_hop(head)
+    if head.length == CHUNKED and head.has_length:
+        raise BadResponse("Content-Length stands beside Transfer-Encoding")
     status = head.status
     if to_head or status < 200 or status in (204, 304):
         _no_body(head)
-    elif head.length == CHUNKED and head.has_length:
-        raise BadResponse("Content-Length stands beside Transfer-Encoding")
     return head
 
 
@@ -108,8 +108,6 @@ def _read_status_line(head: ResponseHead, line: bytes) -> int:
 
 def _no_body(head: ResponseHead) -> None:
     """Settle a response that has none whatever it says (RFC 9112 §6.3, first rule)."""
-    if head.length == CHUNKED and head.has_length:
-        raise BadResponse("Content-Length stands beside Transfer-Encoding")
     head.length = 0
     if head.status < 200 or head.status == 204:
         take_out(head.lines, {b"content-length"})

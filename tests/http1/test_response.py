@@ -13,6 +13,9 @@ BROKEN = {
     "two equal lengths": OK + b"Content-Length: 3\r\ncontent-length: 3\r\n\r\n",
     "length with chunked": OK + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
     "chunked with length": OK + b"Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n",
+    "length with chunked, where there is no body": (
+        b"HTTP/1.1 304 Not Modified\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"
+    ),
     "no number": OK + b"Content-Length: three\r\n\r\n",
     "length of 2^64-1": OK + b"Content-Length: 18446744073709551615\r\n\r\n",
     "unknown coding": OK + b"Transfer-Encoding: gzip\r\n\r\n",
