@@ -47,6 +47,16 @@ def test_fine() -> None:
     assert (result.exit_code, result.output) == (0, "c.yaml: fine (1 rule, 1 test passed).\n")
 
 
+def test_there_is_none() -> None:
+    result = run(None, "--format", "json")
+    told = json.loads(result.stdout)
+    assert (result.exit_code, told["file"], [problem["code"] for problem in told["problems"]]) == (
+        2,
+        "config/corsproxy.yaml",
+        ["file_missing"],
+    )
+
+
 def test_warnings() -> None:
     result = run(WARNED, "c.yaml")
     assert (result.exit_code, result.output) == (

@@ -91,6 +91,7 @@ def test_addresses_of_all_kinds_are_bounded(monkeypatch: pytest.MonkeyPatch) -> 
     told = read_log(json.dumps(line) for line in lines * 2)
     assert sum(len(request.places) for request in told.requests) == 5
     assert sum(request.count for request in told.requests) == 10
+    assert told.notes[0] == "22 lines left out: there are more than 5 addresses."
 
 
 class Elsewhere(BaseHTTPRequestHandler):

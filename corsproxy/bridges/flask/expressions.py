@@ -237,8 +237,6 @@ class Expressions:
             items += list(value) if isinstance(value, (list, tuple)) else [self.unknown(part, scope)]
         if not all(map(is_bounded, items)):
             return self.unknown(node, scope)
-        if isinstance(node, ast.Set):
-            return [item for number, item in enumerate(items) if item not in items[:number]]
         return tuple(items) if isinstance(node, ast.Tuple) else items
 
     def _dict(self, node: ast.Dict, scope: Scope) -> object:
