@@ -52,7 +52,7 @@ def locate(named: str | os.PathLike[str] | None, environ: Mapping[str, str]) -> 
     if variable := environ.get(CONFIG_VARIABLE):
         return Path(variable)
     for candidate in SEARCHED:
-        if candidate.exists():
+        if _may_be_there(candidate):
             return candidate
     raise ConfigError(
         [
@@ -69,9 +69,20 @@ def locate(named: str | os.PathLike[str] | None, environ: Mapping[str, str]) -> 
     )
 
 
+def _may_be_there(path: Path) -> bool:
+    """Tell whether a file is there, or cannot be looked for: then reading it says why."""
+    try:
+        path.stat()
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
 def _how_to_name() -> str:
     here = Path("corsproxy.yaml")
-    if here.is_file():
+    if os.path.isfile(here):  # noqa: PTH113 -- where one may not look, Path raises
         return f"name the one that is here: `corsproxy run -c {here}`, `corsproxy check {here}`"
     return f"name it: `corsproxy run -c FILE`, `corsproxy check FILE`, or {CONFIG_VARIABLE}; `corsproxy run` also takes --upstream with --allow-origin"
 

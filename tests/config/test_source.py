@@ -77,6 +77,15 @@ def test_the_named_file_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert locate(None, {}) == Path("config/corsproxy.yaml")
 
 
+def test_a_folder_that_may_not_be_looked_into_is_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "two").touch()
+    monkeypatch.setattr("corsproxy.config.source.SEARCHED", (tmp_path / "one", tmp_path / "two"))
+    monkeypatch.setattr(Path, "stat", Mock(side_effect=PermissionError(13, "Permission denied")))
+    assert locate(None, {}) == tmp_path / "one"
+
+
 def test_nowhere_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("corsproxy.config.source.SEARCHED", (tmp_path / "one", tmp_path / "two"))
