@@ -101,7 +101,10 @@ def _require_extra() -> None:
 def _free_ports() -> Ports:
     chosen: dict[str, int] = {}
     for part, usual in USUAL_PORTS.items():
-        chosen[part] = free_port_from(usual, but_not=chosen.values())
+        try:
+            chosen[part] = free_port_from(usual, but_not=chosen.values())
+        except OSError as fault:
+            raise click.ClickException(f"There is no port for the {part}: {fault.strerror}.") from None
     return Ports(**chosen, moved={part: port for part, port in chosen.items() if port != USUAL_PORTS[part]})
 
 

@@ -179,6 +179,12 @@ def test_without_the_extra_it_says_what_to_install(
     assert invoke() == (1, "", message)
 
 
+def test_where_no_port_is_free_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("corsproxy.demo.addresses.is_taken", lambda _: True)
+    told = "Error: There is no port for the proxy: 200 ports from 8080 on are all taken.\n"
+    assert invoke() == (1, "", told)
+
+
 def test_refused_rules_start_nothing(tmp_path: Path) -> None:
     rules = tmp_path / "rules.yaml"
     rules.write_text(
