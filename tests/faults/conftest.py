@@ -41,10 +41,12 @@ def start_waitress(started: Processes, port: int) -> Process:
     )
 
 
-def before(stage: Stage, endpoint: Endpoint, *, idle_timeout: float = 60.0) -> None:
+def before(
+    stage: Stage, endpoint: Endpoint, *, idle_timeout: float = 60.0, timeouts: Timeouts = TIMEOUTS
+) -> None:
     """Put the stage's engine in front of that endpoint."""
     upstream = replace(stage.settings.upstream, endpoint=endpoint, idle_timeout=idle_timeout)
-    stage.engine.adopt(replace(stage.settings, upstream=upstream))
+    stage.engine.adopt(replace(stage.settings, upstream=upstream, timeouts=timeouts))
 
 
 @pytest.fixture
