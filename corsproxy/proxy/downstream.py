@@ -192,6 +192,8 @@ class ClientConnection(asyncio.Protocol):
                 # RFC 9112 §2.2: empty lines before a request line are passed over, all at once.
                 end = _EMPTY_LINES.match(data).end()  # type: ignore[union-attr]  # there is one
                 self._buffer = data[end:]
+                # They begin the wait for a head: one now and then would hold the connection for ever.
+                self.head_since = self.head_since or self.engine.now
                 return end
             if limit and len(data) > limit:
                 self._refuse_head(data, _too_large(data, limit))
@@ -253,7 +255,10 @@ class ClientConnection(asyncio.Protocol):
             self._yield_turn()
 
     def head_overdue(self) -> None:
-        """Answer that the head did not come in time."""
+        """Answer that the head did not come in time; where not a byte of one did, there is nothing to answer."""
+        if not self._buffer:
+            self.end()
+            return
         self._refuse_head(
             self._buffer, fault(Reason.CLIENT_TIMEOUT, "the request's head did not arrive in time")
         )
