@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from corsproxy.config.findings import Findings
 from corsproxy.config.problem import Code, KeyPath
 from corsproxy.config.rulekeys import CookieKeys, ResponseFields
+from corsproxy.cors.browser import is_forbidden
 from corsproxy.cors.rule import Cookies
 from corsproxy.cors.vocabulary import CORS_RESPONSE_FIELDS, FORBIDDEN_METHODS
 
@@ -78,31 +79,6 @@ _KEPT: Mapping[str, str] = {
     "date": "the backend's own is passed on as it is.",
     "set-cookie": "cookies are rewritten with cookies:, each line on its own.",
 }
-# https://fetch.spec.whatwg.org/#forbidden-request-header: a page cannot set these, so none is ever asked for.
-_FORBIDDEN_REQUEST_FIELDS = frozenset(
-    [
-        "accept-charset",
-        "accept-encoding",
-        "access-control-request-headers",
-        "access-control-request-method",
-        "connection",
-        "content-length",
-        "cookie",
-        "cookie2",
-        "date",
-        "dnt",
-        "expect",
-        "host",
-        "keep-alive",
-        "origin",
-        "referer",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-        "via",
-    ]
-)
 
 
 def warn_repeated(entries: Sequence[str], path: KeyPath, findings: Findings) -> None:
@@ -163,7 +139,7 @@ def read_request_fields(names: Sequence[str], path: KeyPath, findings: Findings)
                 fix="remove it here, and in the page that sends it",
                 code=Code.CLIENT_SENDS_RESPONSE_HEADER,
             )
-        elif lower in _FORBIDDEN_REQUEST_FIELDS or lower.startswith(("sec-", "proxy-")):
+        elif is_forbidden(lower.encode()):
             fix = "for cookies write allow_credentials: true" if lower.startswith("cookie") else "remove it"
             findings.warn(
                 here,

@@ -198,6 +198,21 @@ def test_all_that_is_said(folder: Path, code: Code) -> None:
     assert "\n" not in line
 
 
+# https://fetch.spec.whatwg.org/#forbidden-request-header
+NEVER_SENT = (  # noqa: SIM905 -- a line a name would be longer than what it tests
+    "Accept-Charset Accept-Encoding Access-Control-Request-Headers Access-Control-Request-Method Connection "
+    "Content-Length Cookie Cookie2 Date DNT Expect Host Keep-Alive Origin Referer Set-Cookie TE Trailer "
+    "Transfer-Encoding Upgrade Via Proxy-Authorization Proxy-x Sec-Fetch-Site Sec-x"
+).split()
+
+
+def test_every_field_that_no_page_sends_is_named(folder: Path) -> None:
+    found = loaded(folder, text({"more": f"    allow_headers: [X-A, {', '.join(NEVER_SENT)}]\n"}))
+    assert [(warning.path, warning.code) for warning in found.warnings] == [
+        (f"rules[0].allow_headers[{at}]", Code.HEADER_NEVER_SENT) for at in range(1, len(NEVER_SENT) + 1)
+    ]
+
+
 def test_every_warning_has_its_case() -> None:
     assert set(CASES) == set(WARNINGS)
 
