@@ -27,7 +27,7 @@ from corsproxy.observe.observer import WorkerObserver, wants_colour
 from corsproxy.observe.stdlib import adopt_libraries
 from corsproxy.proxy.inherited import take_inherited
 from corsproxy.proxy.sockets import ListenError, Listening, bind
-from corsproxy.service.allocator import keep_freed_memory
+from corsproxy.service.allocator import keep_freed_memory, set_aside_what_stays
 from corsproxy.service.alone import Alone
 from corsproxy.service.candidate import tell_candidate
 from corsproxy.service.crew import Crew
@@ -155,6 +155,7 @@ async def _serve(
     try:
         async with _admin_pages(settings, service, admin, observer):
             async with _reloading(reload, watches):
+                set_aside_what_stays()
                 _announce(settings, public, admin, observer)
                 await stop.draining.wait()
                 service.is_draining = True

@@ -16,7 +16,7 @@ from corsproxy.observe.observer import WorkerObserver, wants_colour
 from corsproxy.observe.stdlib import adopt_libraries
 from corsproxy.observe.tracing import Tracing
 from corsproxy.proxy.engine import Engine
-from corsproxy.service.allocator import keep_freed_memory
+from corsproxy.service.allocator import keep_freed_memory, set_aside_what_stays
 from corsproxy.service.control import (
     Abort,
     Adopt,
@@ -70,6 +70,7 @@ async def _serve(begin: Begin, observer: WorkerObserver, line: Line) -> int:
     except (OSError, ValueError) as fault:
         line.send(Failed(str(fault)))
         return 1
+    set_aside_what_stays()
     line.send(Ready())
     await worker.serve()
     return 0

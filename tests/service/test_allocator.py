@@ -23,6 +23,24 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
+LONG_LIVED = """
+import gc
+from corsproxy.service.allocator import set_aside_what_stays
+def kept():
+    return [made for made in gc.get_objects() if type(made) is dict and "made before" in made]
+before = {"made before": 1}
+before["itself"] = before
+print(len(kept()))
+set_aside_what_stays()
+print(len(kept()))
+"""
+
+
+def test_what_was_made_at_the_start_is_never_walked_through_again() -> None:
+    done = subprocess.run([sys.executable, "-c", LONG_LIVED], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "0"]
+
+
 def faults(how: str, **variables: str) -> tuple[str, int]:
     environ = {
         name: value for name, value in os.environ.items() if not name.startswith(("MALLOC_", "GLIBC_"))
