@@ -227,3 +227,20 @@ async def test_renewed_authorities_for_the_next_connection_to_the_backend(
     await client.send(GET)
     assert (await client.response()).body == b"ok"
     server.close()
+
+
+async def test_a_repetition_that_finds_the_new_queue_full(staged: Staged) -> None:
+    """What was asked over a former connection is asked again over the connections of today."""
+    stage = await staged()
+    client = await stage.connect()
+    peer = await stage.ask(client, GET)
+    await peer.request()
+    await peer.send(OK)
+    assert (await client.response()).body == b"ok"
+    await client.send(GET)
+    await peer.request()
+    stage.engine.adopt(stage.with_upstream(max_connections=1, max_queue=0))
+    await stage.ask(await stage.connect(), GET)
+    peer.close()
+    response = await client.response()
+    assert (response.status, b'"code": "queue_full"' in response.body) == (503, True)
