@@ -24,6 +24,7 @@ from corsproxy.observe.ledger_rows import (
     Outcome,
     Recent,
     Row,
+    newest_of,
     strongest,
 )
 from corsproxy.observe.ledger_told import marks_of, outcome_of, recent_of, row_of
@@ -36,7 +37,6 @@ REFUSED, SERVED, OWN = 1000, 600, 200
 # Each change has its own, so that a change of mode, which every request shows, hides nobody who would be refused.
 DIFFERENT = {Change.NEWLY_REFUSED: 200, Change.NEWLY_ALLOWED: 100, Change.OTHER: 100}
 FORMER = 300  # of refusals, and of all else
-MOST_FORGOTTEN = 500  # outcomes of former generations that are counted without entries
 
 
 class Ledger:
@@ -173,7 +173,7 @@ class Ledger:
             self._since = self._clock()
             self._baseline = dict(matched)
         self._former, lost = strongest(folded.rows, FORMER)
-        self._former_forgotten = _newest_of(
+        self._former_forgotten = newest_of(
             {
                 key: folded.forgotten.get(key, 0) + lost.get(key, 0)
                 for key in folded.forgotten.keys() | lost.keys()
@@ -232,14 +232,6 @@ class Ledger:
 def is_same_policy(before: Settings, now: Settings) -> bool:
     """Tell whether two configurations decide alike by the same lines of the same file."""
     return (before.rules, before.public_origins) == (now.rules, now.public_origins)
-
-
-def _newest_of(forgotten: dict[tuple[int, Outcome], int]) -> dict[tuple[int, Outcome], int]:
-    """Keep the counts of the newest generations: names of rules may change with every reload."""
-    if len(forgotten) <= MOST_FORGOTTEN:
-        return forgotten
-    newest = sorted(forgotten.items(), key=lambda one: (-one[0][0], -one[1]))
-    return dict(newest[:MOST_FORGOTTEN])
 
 
 def _candidate_policy(settings: Settings) -> tuple[object, ...]:

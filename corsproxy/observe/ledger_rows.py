@@ -25,12 +25,14 @@ __all__ = [
     "Row",
     "added",
     "merge_ledgers",
+    "newest_of",
     "strongest",
 ]
 
 MOST_RECENT = 100
 MOST_ROWS = 1000  # of refusals, and of all else
 MOST_NOTES = 200
+MOST_FORGOTTEN = 500  # outcomes of former generations that are counted without entries
 
 _K = TypeVar("_K")
 
@@ -190,7 +192,9 @@ def merge_ledgers(ledgers: Iterable[LedgerSnapshot], pair: tuple[str, str] = (""
         generation=generation,
         since=min(one.since for one in current),
         rows=rows,
-        forgotten=forgotten,
+        # The present rules bound their own; names of former ones come anew with every reload.
+        forgotten={key: count for key, count in forgotten.items() if key[0] == generation}
+        | newest_of({key: count for key, count in forgotten.items() if key[0] != generation}),
         recent=sorted((row for one in present for row in one.recent), key=_newest)[:MOST_RECENT],
         matched=_sum([one.matched for one in current]),
         backend=_merge_notes([one.backend for one in present]),
@@ -223,6 +227,14 @@ def strongest(
             key = marks.generation, marks.outcome
             lost[key] = lost.get(key, 0) + row.total
     return kept, lost
+
+
+def newest_of(forgotten: Mapping[tuple[int, Outcome], int]) -> dict[tuple[int, Outcome], int]:
+    """Keep the counts of the newest generations: names of rules may change with every reload."""
+    if len(forgotten) <= MOST_FORGOTTEN:
+        return dict(forgotten)
+    newest = sorted(forgotten.items(), key=lambda one: (-one[0][0], -one[1]))
+    return dict(newest[:MOST_FORGOTTEN])
 
 
 def _merge_rows(

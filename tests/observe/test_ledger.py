@@ -465,7 +465,7 @@ def test_the_carried_are_of_the_next_generation() -> None:
 def test_reloads_that_rename_rules_leave_a_bounded_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "REFUSED", 8)
     monkeypatch.setattr(module, "FORMER", 4)
-    monkeypatch.setattr(module, "MOST_FORGOTTEN", 10)
+    monkeypatch.setattr("corsproxy.observe.ledger_rows.MOST_FORGOTTEN", 10)
     worker = Worker()
     for turn in range(50):
         for number in range(20):
@@ -475,6 +475,21 @@ def test_reloads_that_rename_rules_leave_a_bounded_trace(monkeypatch: pytest.Mon
     assert len(told.rows) <= 2 * 4
     assert len(told.forgotten) == 10
     assert min(generation for generation, _ in told.forgotten) > 35
+
+
+def test_workers_that_depart_between_such_reloads_leave_a_bounded_trace_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "REFUSED", 8)
+    monkeypatch.setattr("corsproxy.observe.ledger_rows.MOST_FORGOTTEN", 10)
+    departed = LedgerSnapshot()
+    for turn in range(1, 31):
+        worker = Worker(generation=turn)
+        for number in range(20):
+            worker.serve(Head(origin=b"https://e%d.example" % number))
+        departed = merge_ledgers([departed, worker.snapshot()])
+    generations = [generation for generation, _ in departed.forgotten]
+    assert (len(generations), min(generations), max(generations)) == (11, 20, 30)
 
 
 def test_names_of_fields_that_the_backend_makes_up_are_bounded() -> None:
