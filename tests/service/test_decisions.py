@@ -178,7 +178,9 @@ async def test_a_bad_candidate_stops_nothing_and_is_told(scene: Scene, tmp_path:
 
 
 async def test_a_candidate_that_comes_later(scene: Scene, tmp_path: Path) -> None:
-    async with scene.serving("candidate: next.yaml\n") as program:
+    """It is watched, though only a reload has named it."""
+    async with scene.serving() as program:
+        replace_text(scene.path, scene.text("candidate: next.yaml\n"))
         await program.says("^candidate refused for 1 problem")
         (tmp_path / "next.yaml").write_text(NEXT)
         await program.says("^a candidate is compared with the live policy$")
