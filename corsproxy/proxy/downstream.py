@@ -97,7 +97,8 @@ class ClientConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what the client sent: a body's part, a head, or what comes after."""
-        self.moved = self.engine.now
+        if self.body_left or not self.is_write_paused:
+            self.moved = self.engine.now  # of a client that does not read, only what is due counts
         if self.tunnel is not None:
             self.tunnel.from_client(data)
             return
