@@ -94,10 +94,18 @@ class TlsListener:
         if not self._door.admits():
             sock.close()
             return True
-        task = self._loop.create_task(self._greet(sock, self._door.make()))
+        protocol = self._door.make()
+        task = self._loop.create_task(self._greet(sock, protocol))
         self._greeting.add(task)
-        task.add_done_callback(self._greeting.discard)
+        task.add_done_callback(lambda task: self._greeted(task, sock, protocol))
         return True
+
+    def _greeted(self, task: asyncio.Task[None], sock: socket.socket, protocol: asyncio.Protocol) -> None:
+        """Clear up; not in the task, since one that is cut before its first turn does nothing at all."""
+        self._greeting.discard(task)
+        if task.cancelled():
+            sock.close()
+        self._door.lost(protocol)
 
     def _go_on(self) -> None:
         self._loop.add_reader(self._bound, self._accept)
@@ -116,11 +124,6 @@ class TlsListener:
                     sock.close()
         except OSError:  # it left, was too slow, or its handshake failed
             sock.close()
-        except asyncio.CancelledError:
-            sock.close()
-            raise
-        finally:
-            self._door.lost(protocol)
 
     async def _peek(self, sock: socket.socket) -> bytes:
         """Wait for the first byte, and leave it where it is; none at the end."""

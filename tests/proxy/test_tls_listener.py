@@ -257,6 +257,28 @@ async def test_a_listener_without_descriptors_tries_again(
     assert refusals == []
 
 
+async def test_a_listener_without_descriptors_rests_meanwhile(
+    staged: Staged, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("corsproxy.proxy.handshakes._PAUSE", 1000)
+    stage = await staged(tls=certificates.server_files("a.example"))
+    accept = socket.socket.accept
+    tries = []
+
+    def accepting(bound: socket.socket) -> tuple[socket.socket, object]:
+        if bound.getsockname()[1] != stage.endpoints[0].port:
+            return accept(bound)
+        tries.append(bound)
+        raise OSError(errno.EMFILE, "too many open files")
+
+    monkeypatch.setattr(socket.socket, "accept", accepting)
+    await stage.connect()
+    await until(lambda: tries != [])
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert len(tries) == 1
+
+
 async def test_a_stop_cuts_handshakes(staged: Staged, certificates: Certificates) -> None:
     stage = await staged(tls=certificates.server_files("a.example"), timeouts=Timeouts(drain=0.1))
     silent, begun = await stage.connect(), await stage.connect()

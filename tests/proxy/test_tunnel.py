@@ -99,6 +99,7 @@ async def test_an_end_is_passed_on_as_an_end(stage: Stage) -> None:
     assert await client.rest() == b"answer to them"
     record = await stage.book.next()
     assert (record.status, record.fault, record.request_bytes, record.response_bytes) == (101, None, 10, 14)
+    assert 0 <= record.added_seconds <= record.upstream_seconds <= record.seconds
     assert stage.engine.gauges().tunnels == 0
 
 
