@@ -235,8 +235,10 @@ class _ServerReader:
             faults = list(origin_faults(text))
             if not faults and not text.startswith(("http://", "https://")):
                 faults = ["of a server begins with http:// or https://"]
+            if text == "null":
+                faults = ["of a server is never null, which is what sandboxed pages send"]
             if faults:
-                meant = canonical_origin(text)
+                meant = canonical_origin(text) if text != "null" else None
                 self._findings.refuse(
                     ("public_origins", at),
                     f'"{text}" can never match: an origin {"; it ".join(faults)}.',

@@ -217,9 +217,8 @@ def _otlp() -> SpanExporter:
     for variable in ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"):
         endpoint = os.environ.get(variable, "")
         if endpoint and not endpoint.startswith(("http://", "https://")):
-            raise ValueError(
-                f'{variable}: "{endpoint}" is no URL. Fix: write it as in http://collector:4318.'
-            )
+            shown = endpoint.rpartition("@")[2]  # what stands before it may be a password
+            raise ValueError(f'{variable}: "{shown}" is no URL. Fix: write it as in http://collector:4318.')
     return OTLPSpanExporter()
 
 

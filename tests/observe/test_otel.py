@@ -315,6 +315,10 @@ REFUSED: list[tuple[dict[str, str], str]] = [
         'OTEL_EXPORTER_OTLP_ENDPOINT: "collector:4318" is no URL. Fix: write it as in http://collector:4318.',
     ),
     (
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "grpc://user:secret@collector:4318"},
+        'OTEL_EXPORTER_OTLP_ENDPOINT: "collector:4318" is no URL. Fix: write it as in http://collector:4318.',
+    ),
+    (
         {"OTEL_TRACES_SAMPLER": "sometimes"},
         (
             'OTEL_TRACES_SAMPLER: "sometimes" is none of always_off, always_on, parentbased_always_off, '
