@@ -2,7 +2,7 @@
 
 import pytest
 
-from corsproxy.cors.preflight import is_token
+from corsproxy.cors.preflight import PreflightAnswer, is_token
 from corsproxy.cors.rule import Origins
 from corsproxy.cors.vocabulary import Action, Kind, Reason
 from tests.cors.asking import Head, RuleParts, ask, policy_of, rule
@@ -205,3 +205,9 @@ TOKEN = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRS
 def test_a_token_has_letters_digits_and_fifteen_marks() -> None:
     assert bytes(byte for byte in range(256) if is_token(b"a%c" % byte)) == bytes(sorted(TOKEN))
     assert not is_token(b"")
+
+
+def test_what_is_lacking_is_named_once_in_lower_case() -> None:
+    answer = PreflightAnswer(rule(**LISTED))
+    assert answer.lacking(b"X-B, authorization,,x-a ,x-b,accept") == (b"x-b", b"x-a")
+    assert answer.lacking(b"x-trace") == answer.lacking(None) == ()

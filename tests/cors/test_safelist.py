@@ -49,3 +49,9 @@ def test_safe_values_are_unsafe_together_when_they_are_long() -> None:
     fields = [(b"accept", b"a" * 128)] * 8
     assert unsafe_names(fields) == ()
     assert unsafe_names([*fields, (b"range", b"bytes=0-")]) == (b"accept", b"range")
+
+
+def test_bytes_that_are_not_safe_in_a_value() -> None:
+    unsafe = {*range(9), *range(10, 32), *b'"():<>?@[\\]{}', 127}
+    for byte in range(256):
+        assert is_safelisted(b"accept", b"a%cb" % byte) is (byte not in unsafe)

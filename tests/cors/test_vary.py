@@ -42,3 +42,9 @@ def test_lines_that_say_it_already_stay_as_they_are(values: list[bytes]) -> None
 
 def test_another_name() -> None:
     assert merge_vary([b"Origin"], b"Accept") == b"Origin, Accept"
+
+
+def test_blanks_around_names_are_no_part_of_them() -> None:
+    assert merge_vary([b"\tAccept \t,\t Origin\t"]) is None
+    assert merge_vary([b"\tAccept \t", b"\t*\t"]) is None
+    assert merge_vary([b"\tAccept \t"]) == b"Accept, Origin"
