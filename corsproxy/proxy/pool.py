@@ -99,20 +99,25 @@ class Pool:
             # Its body may be here already and only wait to be read: looked at again in the loop's next turn.
             asyncio.get_running_loop().call_soon(self._serve_waiting)
             return self._queue(exchange)
+        connection = self._take_idle(is_repeatable=is_repeatable)
+        if connection is None:
+            return self.acquire_fresh(exchange)
+        connection.serve(exchange)
+        return True
+
+    def _take_idle(self, *, is_repeatable: bool) -> Pooled | None:
+        """Take the connection that was used last and may be used again; close those that may not."""
         while self._idle:
             connection = self._idle.pop()
             if connection.is_closing:
                 continue
-            if self._clock() - connection.idle_since > self.upstream.idle_timeout:
-                connection.close()
-                continue
-            if not (is_repeatable or connection.is_quiet):
+            is_old = self._clock() - connection.idle_since > self.upstream.idle_timeout
+            if is_old or not (is_repeatable or connection.is_quiet):
                 connection.close()
                 continue
             self._active.add(connection)
-            connection.serve(exchange)
-            return True
-        return self.acquire_fresh(exchange)
+            return connection
+        return None
 
     def acquire_fresh(self, exchange: Waiting) -> bool:
         """As `acquire`, without the connections that have been used before."""
@@ -185,12 +190,11 @@ class Pool:
 
     def _serve_waiting(self) -> None:
         """Serve those whose turn has come without a connection having been given back."""
-        while self._idle and (waiting := self._next()) is not None:
-            since = waiting.waiting_since
-            if not self.acquire(waiting, is_repeatable=False):  # what idled was on its way out
-                self._waiting.appendleft(waiting)
+        while self._waiting and self._due() >= 0:
+            connection = self._take_idle(is_repeatable=False)
+            if connection is None:
                 break
-            waiting.waiting_since = since
+            self.release(connection)
         self._connect_if_due()
 
     def _connect_if_due(self) -> None:

@@ -149,3 +149,23 @@ async def test_who_is_taken_out_of_the_queue_for_nothing_goes_back(staged: Stage
     assert [*pool._waiting] == queue
     pool._active.discard(busy)
     pool._waiting.clear()
+
+
+async def test_who_waits_stays_in_front_though_what_idled_was_on_its_way_out(staged: Staged) -> None:
+    stage = await narrow(staged, connections=4)
+    uploads = [await uploading(stage) for _ in range(3)]
+    idler = await stage.connect()
+    peer = await stage.ask(idler, GET)
+    await peer.request()
+    await peer.send(OK)
+    await idler.response()
+    waiting = [await stage.connect() for _ in range(2)]
+    for number, client in enumerate(waiting):
+        await client.send(POST)
+        await until(lambda number=number: stage.engine.pool.queued == number + 1)  # type: ignore[misc]
+    first, second = stage.engine.pool._waiting
+    await uploads[0][0].send(b"body")
+    await until(lambda: not stage.engine.pool._has_many_uploads)
+    peer.close()  # the loop has no turn to notice it in
+    stage.engine.pool._serve_waiting()
+    assert list(stage.engine.pool._waiting) == [first, second]
