@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from corsproxy.config.settings import Endpoint
+from corsproxy.config.settings import Endpoint, Timeouts
 from corsproxy.cors.vocabulary import Reason
 from tests.faults.between import Between
 from tests.faults.conftest import before
@@ -77,7 +77,8 @@ async def test_cut_at_any_byte_it_never_looks_whole(
     client = await stage.connect()
     await client.send(get(path))
     whole = await client.response()
-    before(stage, between.endpoint, idle_timeout=59.0)  # with no connection left of that
+    # With no connection left of that, and silence being none of the faults.
+    before(stage, between.endpoint, idle_timeout=59.0, timeouts=Timeouts())
     await until(lambda: between.open == 0)
     between.deed = deed
     statuses = set()
