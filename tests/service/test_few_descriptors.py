@@ -47,6 +47,13 @@ class Client:
             return b""
 
 
+async def is_granted(endpoint: Endpoint) -> bool:
+    try:
+        return (await get(endpoint))[-3:] == b"yes"
+    except ConnectionError:
+        return False
+
+
 def confined(
     scene: Scene, soft: int, hard: int, loop: str = "uvloop"
 ) -> AbstractAsyncContextManager[Program]:
