@@ -17,10 +17,13 @@ from corsproxy.http1.target import check_host
 
 __all__ = ["end_hop_by_hop", "note_fields"]
 
-# What a client cannot have removed by naming it in Connection: the backend relies on each.
+# What a client cannot have removed by naming it in Connection: the backend relies on it, we decided by it, or a
+# proxy in front has set it and passes on what its client says of a connection.
 _NOT_HOP_BY_HOP = frozenset(
     {b"host", b"origin", b"cookie", b"authorization", b"content-length", b"content-type", b"via", b"expect"}
+    | {b"max-forwards", b"forwarded", b"x-real-ip", b"x-request-id", b"traceparent", b"tracestate"}
 )
+_NOT_HOP_BY_HOP_BEGIN = (b"x-forwarded-", b"access-control-request-", b"sec-")
 # Options that name no field, or one that is taken out anyway.
 _OF_THE_CONNECTION = frozenset({b"close", b"keep-alive", b"upgrade"})
 _WEBSOCKET_KEY = re.compile(rb"[A-Za-z0-9+/]{22}==")
@@ -234,7 +237,7 @@ _KEEPS_ALIVE = frozenset({b"Connection: keep-alive", b"connection: keep-alive", 
 def end_hop_by_hop(head: RequestHead) -> None:
     """Obey a Connection field that says more than close or keep-alive (RFC 9110 §7.6.1)."""
     named = frozenset(head.connection)
-    if any(option in _NOT_HOP_BY_HOP or option[:12] in (b"x-forwarded-", b"forwarded") for option in named):
+    if any(option in _NOT_HOP_BY_HOP or option.startswith(_NOT_HOP_BY_HOP_BEGIN) for option in named):
         raise BadRequest("Connection names a field that is not the client's to remove")
     head.says_close = head.says_close or b"close" in named
     head.keep_alive = (head.keep_alive or b"keep-alive" in named) and not head.says_close

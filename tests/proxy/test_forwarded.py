@@ -174,6 +174,25 @@ async def test_via_of_others_stays(stage: Stage) -> None:
     assert head == b"GET / HTTP/1.1\r\n" + HOST + b"Via: 1.0 fred, 1.1 corsproxyish\r\n" + FORWARDED + b"\r\n"
 
 
+# What the backend is told by us, and what it may be told by a proxy in front.
+SET_FOR_THE_BACKEND = [
+    *(line.partition(b":")[0] for line in FORWARDED.splitlines()),
+    b"X-Real-IP",
+    b"X-Request-Id",
+]
+
+
+@pytest.mark.parametrize("name", SET_FOR_THE_BACKEND, ids=bytes.decode)
+async def test_a_front_that_passes_on_connection_loses_nothing_that_it_has_set(
+    staged: Staged, name: bytes
+) -> None:
+    stage = await staged(trusted_proxies=TRUSTED)
+    client = await stage.connect()
+    await client.send(get(fields=name + b": 203.0.113.7\r\nConnection: close, " + name.lower() + b"\r\n"))
+    assert (await client.response()).status == 400
+    assert stage.backend.is_untouched()
+
+
 # Who is the own origin: claims, origin sent, what kind of request it is.
 OWN_ORIGINS = {
     "the listener's scheme and Host": (b"", b"http://a.example", Kind.SAME_ORIGIN),
