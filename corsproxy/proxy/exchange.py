@@ -15,14 +15,15 @@ from corsproxy.cors.cookies import CookieFault
 from corsproxy.cors.policy import Decision
 from corsproxy.cors.vocabulary import Action, Kind, Reason
 from corsproxy.http1.framing import CHUNKED, UNTIL_CLOSE, chunk
-from corsproxy.http1.reply import answer, problem
+from corsproxy.http1.reply import answer
 from corsproxy.http1.request import RequestHead
 from corsproxy.http1.response import ResponseHead
 from corsproxy.http1.traceparent import trace_id
-from corsproxy.proxy.faults import Fault, fault, proxy_error
-from corsproxy.proxy.forwarded import Forwarding
+from corsproxy.proxy.faults import Fault, fault
+from corsproxy.proxy.forwarded import Forwarding, request_text
 from corsproxy.proxy.granting import cors_names, dropped_cookies, granted_lines, remove_cors
 from corsproxy.proxy.kept import KeptBody
+from corsproxy.proxy.own_answers import ALLOW, ends_connection, problem_text, refusal
 from corsproxy.proxy.record import Record
 from corsproxy.proxy.tunnel import Tunnel
 
@@ -37,8 +38,6 @@ __all__ = ["Exchange"]
 _IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
 _new = tuple.__new__
 _SAME_ORIGIN = Kind.SAME_ORIGIN
-_RETRY_AFTER = b"Retry-After: 1\r\n"
-_ALLOW = b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"
 
 
 class Exchange:
@@ -100,7 +99,7 @@ class Exchange:
         action = decision.action
         head = self.head
         if head.max_forwards == b"0":
-            self._answer(200, _ALLOW + decision.error_lines(head.origin))
+            self._answer(200, ALLOW + decision.error_lines(head.origin))
         elif action is Action.FORWARD:
             limit = self.client.engine.limits.body_bytes
             if limit and head.length > limit:
@@ -108,8 +107,11 @@ class Exchange:
                     fault(Reason.BODY_TOO_LARGE, f"the body is longer than the limit of {limit} bytes")
                 )
                 return
-            self._text = self._request_text()
-            self._pool = self.client.engine.pool
+            engine = self.client.engine
+            self._text = request_text(
+                head, self._forwarding.lines, engine.upstream_host, engine.upstream_authority
+            )
+            self._pool = engine.pool
             if not self._pool.acquire(self, is_repeatable=head.method in _IDEMPOTENT):
                 self.failed(
                     fault(Reason.QUEUE_FULL, "all connections to the backend are busy and the queue is full")
@@ -117,23 +119,7 @@ class Exchange:
         elif action is Action.ANSWER:
             self._answer(decision.status, decision.answer_lines(head))
         else:
-            self._refuse()
-
-    def _request_text(self) -> bytes:
-        head = self.head
-        head.drop_odd_names()
-        lines = head.lines
-        block = self._forwarding.lines
-        if head.length == CHUNKED:
-            block += b"Transfer-Encoding: chunked\r\n"
-        if head.is_websocket:
-            block += b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
-        host = self.client.engine.upstream_host
-        if host or not head.has_host:
-            lines[1:-2] = [line for line in lines[1:-2] if line[:5].lower() != b"host:"]
-            block += b"Host: %b\r\n" % (host or head.host or self.client.engine.upstream_authority)
-        lines[-2] = block
-        return b"\r\n".join(lines)
+            self._explain(refusal(decision))
 
     def connected(self, upstream: "UpstreamConnection") -> None:
         """Send what there is of the request over this connection."""
@@ -340,42 +326,26 @@ class Exchange:
             client.cut()
             self._report()
             return
-        if not self.is_sent or why.status in (400, 408, 413, 414, 431, 501, 505):
+        if not self.is_sent or ends_connection(why):
             client.keep_alive = False
-        extra = _RETRY_AFTER if why.status == 503 else _ALLOW if why.status == 405 else b""
-        lines = self.decision.error_lines(self.head.origin) + extra
-        self._problem(why.status, why.reason, why.detail, lines, why.proxy_error)
+        self._explain(why)
 
-    def _refuse(self) -> None:
-        decision = self.decision
-        rule = decision.rule
-        where = f"rule {rule.name}" if rule is not None else "no rule"
-        self._problem(
-            decision.status,
-            decision.reason,
-            f"refused by {where}: {decision.reason.value}",
-            decision.error_lines(self.head.origin),
-            proxy_error(decision.reason),
-        )
-
-    def _problem(self, status: int, reason: Reason, detail: str, lines: bytes, error: str) -> None:
+    def _explain(self, why: Fault) -> None:
+        """Answer with a problem."""
         client = self.client
-        self._status = status
-        self._detail = detail
+        self._status = why.status
+        self._detail = why.detail
         self._settle_connection()
-        client.transport.write(
-            problem(
-                status,
-                code=reason.value,
-                detail=detail,
-                request_id=self._request_id(),
-                proxy_error=error,
-                lines=lines,
-                date=client.engine.date,
-                close=not client.keep_alive,
-                to_head=self.asks_head,
-            )
+        text = problem_text(
+            why,
+            self.decision,
+            self.head.origin,
+            request_id=self._request_id(),
+            date=client.engine.date,
+            close=not client.keep_alive,
+            to_head=self.asks_head,
         )
+        client.transport.write(text)
         self._finish()
 
     def _answer(self, status: int, lines: bytes) -> None:

@@ -8,9 +8,10 @@ Field names that WSGI servers take for the scheme (X-Forwarded-Protocol, -Ssl) a
 import ipaddress
 from typing import NamedTuple
 
+from corsproxy.http1.framing import CHUNKED
 from corsproxy.http1.request import RequestHead
 
-__all__ = ["Client", "Forwarding", "TrustedProxies"]
+__all__ = ["Client", "Forwarding", "TrustedProxies", "request_text"]
 
 _NEVER = frozenset({b"x-forwarded-protocol", b"x-forwarded-ssl", b"x-forwarded-scheme"})
 _OURS = frozenset(
@@ -122,6 +123,26 @@ class Client:
             if address and not self._trusted.include(address):
                 return address if len(address) <= 64 else self.address
         return self.address
+
+
+def request_text(head: RequestHead, forwarding: bytes, host: bytes, authority: bytes) -> bytes:
+    """Return the request's head as the backend gets it; `head` is used up.
+
+    `forwarding` are the lines of `Forwarding`; `host` replaces the request's own unless it is empty,
+    `authority` is the backend's, for a request that names no host.
+    """
+    head.drop_odd_names()
+    lines = head.lines
+    block = forwarding
+    if head.length == CHUNKED:
+        block += b"Transfer-Encoding: chunked\r\n"
+    if head.is_websocket:
+        block += b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
+    if host or not head.has_host:
+        lines[1:-2] = [line for line in lines[1:-2] if line[:5].lower() != b"host:"]
+        block += b"Host: %b\r\n" % (host or head.host or authority)
+    lines[-2] = block
+    return b"\r\n".join(lines)
 
 
 def _first(said: dict[bytes, list[bytes]], name: bytes) -> bytes:

@@ -34,9 +34,10 @@ class TracedExchange(Exchange):
         self._trace = tracer.begin(head, forwarding, decision)
         head.traceparent = self._trace.traceparent
 
-    def _request_text(self) -> bytes:
+    def begin(self) -> None:
+        """Answer, refuse or forward, as decided; what is forwarded names the span it belongs to."""
         self._trace.pass_on(self.head.lines)
-        return super()._request_text()
+        super().begin()
 
     def _report(self) -> Record:
         record = super()._report()
