@@ -73,6 +73,7 @@ MEANINGS: Mapping[Code, Meaning] = MappingProxyType(
         Code.ORIGIN_SHARED_SUFFIX: Meaning("A pattern ends in * on a shared platform's domain", "Whoever registers a name there that begins alike is let in.", is_warning=True, is_security=True),
         Code.ORIGIN_LOCAL_ANY_PORT: Meaning("Any local port may use credentials", "Every program that serves pages on the visitor's machine is let in: for development, not for production.", is_warning=True, is_security=True),
         Code.ORIGIN_OWN: Meaning("An origin of public_origins is listed in a rule", "Requests from it count as same-origin and never get a CORS field.", is_warning=True),
+        Code.PATH_VARIABLE: Meaning("A path has a variable as in the routes of Express", "Here :id stands for itself: * is one segment, ** any number.", is_warning=True),
         Code.REPEATED: Meaning("An entry stands twice in one list", "One of the two can go; perhaps another was meant.", is_warning=True),
         Code.AUTHORIZATION_NOT_LISTED: Meaning('"*" does not include Authorization', "As in the Fetch standard; name it if pages send tokens.", is_warning=True),
         Code.CLIENT_SENDS_RESPONSE_HEADER: Meaning("allow_headers names a field of answers", "No request should carry it: mend the page that sends it.", is_warning=True),

@@ -66,9 +66,9 @@ class _Foreign:
 
 
 _ORIGINS = "write allow_origins: [...] in a rule"
-_ANY = 'write allow_origins: ["*"] in a rule'
+_ANY = 'write allow_origins: ["*"] in a rule, without allow_credentials'
 _REGEX = "write allow_origins: [{regex: '...'}] in a rule; it must match the whole origin"
-_CREDENTIALS = "write allow_credentials in a rule"
+_CREDENTIALS = 'write allow_credentials in a rule whose origins are listed, for "*" cannot stand beside it'
 _METHODS = "write allow_methods: [...] in a rule"
 _HEADERS = "write allow_headers: [...] in a rule"
 _EXPOSE = "write expose_headers: [...] in a rule"

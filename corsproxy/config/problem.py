@@ -66,6 +66,7 @@ class Code(StrEnum):
     ORIGIN_SHARED_SUFFIX = "origin_shared_suffix"
     ORIGIN_LOCAL_ANY_PORT = "origin_local_any_port"
     ORIGIN_OWN = "origin_own"
+    PATH_VARIABLE = "path_variable"
     REPEATED = "repeated"
     AUTHORIZATION_NOT_LISTED = "authorization_not_listed"
     CLIENT_SENDS_RESPONSE_HEADER = "client_sends_response_header"

@@ -20,7 +20,7 @@ from corsproxy.config.names import (
     warn_repeated,
 )
 from corsproxy.config.origins import OriginList, judge_origins, read_origins
-from corsproxy.config.paths import faults_of, meant_by
+from corsproxy.config.paths import faults_of, meant_by, variable_in
 from corsproxy.config.problem import Code, KeyPath, spell
 from corsproxy.config.reach import shadows
 from corsproxy.config.rulekeys import RuleKeys
@@ -210,10 +210,18 @@ class _RuleReader:
         warn_repeated(paths, rule.path("path"), self._findings)
         for at, path in enumerate(paths):
             faults = faults_of(path)
+            here = rule.path("path") if is_one else (*rule.path("path"), at)
             if faults:
-                here = rule.path("path") if is_one else (*rule.path("path"), at)
                 what = f'"{path}" cannot match as meant: a path {"; it ".join(faults)}.'
                 self._findings.refuse(here, what, fix=f"write {meant_by(path)}", code=Code.PATH)
+            elif variable := variable_in(path):
+                self._findings.warn(
+                    here,
+                    f"{variable} stands for itself here: only an address with these very letters matches.",
+                    why="in the routes of Express and others it is a variable; here * is one segment, ** any number.",
+                    fix=f"write {meant_by(path)}",
+                    code=Code.PATH_VARIABLE,
+                )
         return tuple(dict.fromkeys(paths))
 
     def _host(self, rule: MergedRule) -> str | None:

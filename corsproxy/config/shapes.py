@@ -48,7 +48,11 @@ def read_shapes(document: Document, findings: Findings) -> FileKeys | None:
                 path = _path(error["loc"], values)
                 original = document.original(path)
                 if attempt == 0 and original not in told and not _is_emptied(error, original, document):
-                    _tell(error, path, findings)
+                    is_any = original[-1:] == ("allow_origins",) and error["input"] == "*"
+                    if is_any and _allow_credentials(document.values, original):
+                        _tell_of_any(path, findings)
+                    else:
+                        _tell(error, path, findings)
                 document.unread.add(original)
                 broken.add(path[:-1] if error["type"] == "missing" and len(path) > 1 else path)
             values = {**_STAND_INS, **_without(values, broken, document)}
@@ -283,6 +287,26 @@ def _tell(error: ErrorDetails, path: KeyPath, findings: Findings) -> None:
         off = _OFF.get(path) if error["input"] in (False, "off") else None
         fix = off or words.fix or f"write it as in {_example(path)}"
         findings.refuse(path, words.what, why=words.why, fix=fix, code=words.code)
+
+
+def _allow_credentials(values: Any, path: KeyPath) -> bool:
+    """Tell whether credentials are to go with the origins at a path, as far as the plain values show."""
+    defaults, rules = values.get("defaults"), values.get("rules")
+    shared = defaults.get("allow_credentials") if isinstance(defaults, dict) else None
+    near = [rules[int(path[1])]] if path[0] == "rules" else rules if isinstance(rules, list) else []
+    written = [rule.get("allow_credentials", shared) for rule in near if isinstance(rule, dict)]
+    return any(str(value).lower() in {"true", "yes", "on"} for value in written)
+
+
+def _tell_of_any(path: KeyPath, findings: Findings) -> None:
+    """Tell at once what a list would be refused for as soon as it is one."""
+    findings.refuse(
+        path,
+        '"*" is one value where a list is due, and it cannot stand beside allow_credentials: true.',
+        why="any site could then read answers made with the visitor's cookies.",
+        fix='list the origins you trust, as in [https://app.example.com]; or write ["*"] and remove allow_credentials',
+        code=Code.ORIGIN_ANY,
+    )
 
 
 def _example(path: KeyPath) -> str:

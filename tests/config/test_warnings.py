@@ -13,7 +13,7 @@ from corsproxy.config.rulekeys import Defaults
 FILE = """\
 upstream: {upstream}
 rules:
-  - path: /**
+  - path: {path}
     allow_origins: {origins}
 {more}"""
 
@@ -80,6 +80,14 @@ CASES: dict[Code, tuple[dict[str, str], str]] = {
 4:21  rules[0].allow_origins[0]
   https://app.example.com is one of public_origins: its requests count as same-origin and get no CORS field.
   Fix: remove it here; or there, if its pages are not served through this proxy""",
+    ),
+    Code.PATH_VARIABLE: (
+        {"path": "[/users, /users/:id/posts/:post_id]"},
+        """\
+3:20  rules[0].path[1]
+  :id stands for itself here: only an address with these very letters matches.
+  Why: in the routes of Express and others it is a variable; here * is one segment, ** any number.
+  Fix: write /users/*/posts/*""",
     ),
     Code.REPEATED: (
         {"more": "    allow_headers: [X-Trace, Accept, x-trace]\n"},
@@ -174,7 +182,12 @@ def folder(tmp_path: Path) -> Path:
 
 
 def text(differences: dict[str, str]) -> str:
-    defaults = {"upstream": "http://127.0.0.1:5000", "origins": "[https://app.example.com]", "more": ""}
+    defaults = {
+        "upstream": "http://127.0.0.1:5000",
+        "path": "/**",
+        "origins": "[https://app.example.com]",
+        "more": "",
+    }
     return FILE.format(**{**defaults, **differences})
 
 
@@ -314,6 +327,25 @@ def test_paths_and_origins_that_stand_twice(folder: Path) -> None:
     )
     found = loaded(folder, content.replace("path: /**", "path: [/a, /a/**, /a]"))
     assert [warning.path for warning in found.warnings] == ["rules[0].path[2]", "rules[0].allow_origins[2]"]
+
+
+@pytest.mark.parametrize(
+    ("path", "fix"),
+    [
+        ("/:id", "write /*"),
+        ("/users/:id/**", "write /users/*/**"),
+        ("/v1/things:batchGet", None),  # of Google's APIs: letters, and meant so
+        ("/at/12:30/:30", None),
+        ("/users/:id.json", None),
+        ("/users/:", None),
+    ],
+)
+def test_a_colon_that_begins_a_name_is_a_variable_elsewhere(folder: Path, path: str, fix: str | None) -> None:
+    found = loaded(folder, text({"path": f"'{path}'"}))
+    assert [(warning.path, warning.fix) for warning in found.warnings] == (
+        [("rules[0].path", fix)] if fix else []
+    )
+    assert found.settings.rules[0].paths == (path,)
 
 
 def test_every_code_has_a_meaning() -> None:
