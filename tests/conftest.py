@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, async_playwright
 
+from corsproxy.cli.loop import LoopFactory
 from tests import processes
+from tests.steady import SteadyAsyncio
 
 NO_SKIP = os.environ.get("CORSPROXY_TESTS_NO_SKIP") == "1"
 WITHOUT_BROWSER = os.environ.get("CORSPROXY_TESTS_WITHOUT_BROWSER") == "1"
@@ -33,6 +35,12 @@ NO_CHROMIUM = (
     "Install it (Debian and Ubuntu: apt-get install chromium), or name one with CORSPROXY_CHROMIUM=/path,\n"
     "or leave these tests out with CORSPROXY_TESTS_WITHOUT_BROWSER=1."
 )
+
+
+def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> dict[str, LoopFactory]:
+    """Run all that is asynchronous by a clock that does not count what the machine stands still."""
+    del config, item
+    return {"asyncio": SteadyAsyncio}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -304,7 +304,7 @@ SUBJECTS = {
     "websocket",
     "monitoring",
 }
-SHARED = {"conftest.py", "processes.py"}
+SHARED = {"conftest.py", "processes.py", "steady.py"}
 
 
 def test_tests_repeat_the_tree() -> None:

@@ -1,15 +1,15 @@
 """An engine on a stage, under both event loops."""
 
 import asyncio
-import importlib.util
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
 
-from corsproxy.cli.loop import LoopFactory, loop_factory
+from corsproxy.cli.loop import LoopFactory
 from tests.proxy.wire import Stage
+from tests.steady import SteadyAsyncio, SteadyUvloop
 
 pytest.register_assert_rewrite("tests.proxy.dialogue")
 
@@ -19,8 +19,7 @@ Staged = Callable[..., Awaitable[Stage]]
 def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> dict[str, LoopFactory]:
     """Run every dialogue on both loops that the proxy may be served by."""
     del config, item
-    names = ["asyncio", *(["uvloop"] if importlib.util.find_spec("uvloop") else [])]
-    return {name: loop_factory({"CORSPROXY_LOOP": name}) for name in names}
+    return {"asyncio": SteadyAsyncio, "uvloop": SteadyUvloop}
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from corsproxy.proxy.record import Gauges, Record
 from corsproxy.proxy.tracing import Tracer
 from tests.proxy.strict import Message, Reading
 
-PATIENCE = 5.0
+PATIENCE = 30.0  # a net, and nothing that a test is about
 LOOPBACK = Endpoint("127.0.0.1", 0)
 
 ORIGIN = b"https://app.example"
