@@ -22,12 +22,18 @@ READY_WITHIN = 30.0
 STOPPED_WITHIN = 15.0
 
 
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    """Return a TCP port that nobody listens on now, on 127.0.0.1."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a TCP port that nobody listens on now, on 127.0.0.1; each once, since the system may give one again."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+        if port not in _given:
+            _given.add(port)
+            return port
 
 
 def accepts(port: int, host: str = "127.0.0.1") -> bool:

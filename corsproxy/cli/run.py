@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 
 import corsproxy
-from corsproxy.cli.loop import loop_factory
+from corsproxy.cli.loop import LoopError, loop_factory
 from corsproxy.config.addresses import BadAddress, read_endpoint
 from corsproxy.config.child import Flags, load_in_child, load_in_child_blocking
 from corsproxy.config.problem import ConfigError
@@ -122,7 +122,7 @@ def run(
     except ConfigError as refused:
         count = len(refused.problems)
         _end(f"{refused}\n\n{count} problem{'' if count == 1 else 's'}; nothing was started.")
-    except (ListenError, StartError, ValueError) as refused:
+    except (ListenError, LoopError, StartError) as refused:
         _end(f"corsproxy: {refused}")
 
 

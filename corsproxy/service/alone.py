@@ -26,15 +26,18 @@ class Alone:
         self._observer = observer
         try:
             self._tracing = open_tracing(settings, observer.event)
+        except ValueError as fault:
+            raise StartError(str(fault)) from fault
+        try:
             self._engine = Engine(settings, observer, self._tracing.tracer)
-        except (OSError, ValueError) as fault:
+        except OSError as fault:
             raise StartError(str(fault)) from fault
 
     async def open(self) -> None:
         """Begin to serve. Raises StartError."""
         try:
             await self._engine.open(self._listening.slots[0])
-        except (OSError, ValueError) as fault:
+        except OSError as fault:
             raise StartError(str(fault)) from fault
 
     async def adopt(self, settings: Settings) -> None:

@@ -30,7 +30,7 @@ from corsproxy.proxy.sockets import ListenError, Listening, bind
 from corsproxy.service.allocator import keep_freed_memory, set_aside_what_stays
 from corsproxy.service.alone import Alone
 from corsproxy.service.candidate import tell_candidate
-from corsproxy.service.crew import Crew
+from corsproxy.service.crew import Crew, StartError
 from corsproxy.service.reload import Load, Reload
 from corsproxy.service.room import tell_room
 from corsproxy.service.stop import Stop
@@ -114,7 +114,10 @@ async def serve(plan: Plan) -> None:
     """Serve until told to stop. Raises ListenError and StartError, and then nothing was started."""
     stop = Stop()
     settings = plan.settings
-    inherited = take_inherited(os.environ)
+    try:
+        inherited = take_inherited(os.environ)
+    except ValueError as fault:
+        raise StartError(str(fault)) from fault
     with (
         _bound(settings.listen, inherited, settings.workers) as public,
         _bound(_admin_endpoints(settings), inherited) as admin,

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 import uvloop
 
-from corsproxy.cli.loop import loop_factory
+from corsproxy.cli.loop import LoopError, loop_factory
 
 
 @pytest.mark.parametrize(
@@ -22,12 +22,12 @@ def test_the_environment_chooses(environ: dict[str, str], factory: object) -> No
 
 
 def test_a_name_that_is_none_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"^CORSPROXY_LOOP=uvlop is no event loop\. Fix: "):
+    with pytest.raises(LoopError, match=r"^CORSPROXY_LOOP=uvlop is no event loop\. Fix: "):
         loop_factory({"CORSPROXY_LOOP": "uvlop"})
 
 
 def test_without_uvloop_asyncio_serves(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     assert loop_factory({}) is asyncio.new_event_loop
-    with pytest.raises(ValueError, match="not installed"):
+    with pytest.raises(LoopError, match="not installed"):
         loop_factory({"CORSPROXY_LOOP": "uvloop"})

@@ -65,6 +65,25 @@ class TestMixtures:
         )
 
 
+def test_a_mistake_of_ours_is_no_refusal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It has to be seen with its traceback, and a supervisor that does not restart what was refused restarts this."""
+
+    async def serve(_plan: object) -> None:
+        raise ValueError("a mistake")
+
+    monkeypatch.setattr("corsproxy.cli.run.serve", serve)
+    path = tmp_path / "corsproxy.yaml"
+    path.write_text(
+        "upstream: http://127.0.0.1:5000\nrules: [{path: /**, allow_origins: [https://a.example]}]\n"
+    )
+    before = signal.getsignal(signal.SIGHUP)
+    try:
+        done = CliRunner().invoke(run, ["-c", str(path)])
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert (repr(done.exception), done.exit_code) == ("ValueError('a mistake')", 1)
+
+
 async def refusal(*arguments: str | Path, cwd: Path, environ: dict[str, str] | None = None) -> str:
     async with launch(*arguments, environ={**NOWHERE, **(environ or {})}, cwd=cwd) as program:
         status, error = await program.ended()

@@ -82,6 +82,17 @@ async def test_it_drains(alone: Alone, backend: Backend, listening: Listening) -
     await draining
 
 
+async def test_a_mistake_of_ours_is_no_failed_start(
+    settings: Settings, listening: Listening, observer: WorkerObserver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make(*_: object) -> None:
+        raise ValueError("a mistake")
+
+    monkeypatch.setattr("corsproxy.service.alone.Engine", make)
+    with pytest.raises(ValueError, match=r"^a mistake$"):
+        Alone(settings, listening, observer)
+
+
 async def test_what_it_cannot_begin_with_is_a_failed_start(
     settings: Settings, listening: Listening, observer: WorkerObserver
 ) -> None:
