@@ -17,6 +17,7 @@ from corsproxy.bridges.probe.client import Client
 from corsproxy.bridges.probe.exchange import Answer, Asked, Failure, Sent
 from corsproxy.bridges.probe.report import Outcome, Report, conduct, inquire
 from corsproxy.cli.patience import Patience
+from corsproxy.cli.probe_around import with_hint
 from corsproxy.cli.probe_json import report_as_json
 from corsproxy.cli.probe_question import asked_of, client_of, pasted_of, printable
 from corsproxy.cli.probe_text import report_as_text
@@ -137,7 +138,7 @@ def probe(
             report = runner.run(_probed(asked, client, patience))
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)  # not the 1 of click, which would be a verdict
-    report = replace(report, notes=(*notes, *report.notes))
+    report = with_hint(replace(report, notes=(*notes, *report.notes)))
     status = STATUSES[report.outcome]
     if preflight_only and report.outcome is Outcome.PREFLIGHT_PASSED:
         status = 0

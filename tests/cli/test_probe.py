@@ -423,3 +423,68 @@ def test_colour_changes_no_word(server: Scripted, monkeypatch: pytest.MonkeyPatc
     for code in ("\x1b[0m", "\x1b[1m", "\x1b[31m", "\x1b[32m", "\x1b[33m"):
         coloured = coloured.replace(code, "")
     assert coloured == plain
+
+
+AT_HAND = """\
+upstream: http://localhost:{port}
+rules:
+  - {{path: /**, allow_origins: [https://app.example.com]}}
+"""
+GOES_AROUND = [
+    (
+        "{file} has this server as its upstream: it is the backend, and the page goes around the proxy. "
+        "Call the proxy: http://localhost:8080/nothing"
+    )
+]
+NOT_ASKED = [
+    "If https://app.example.com is to read it, let the response say Access-Control-Allow-Origin: https://app.example.com.",
+    (
+        'nginx: add_header Access-Control-Allow-Origin "https://app.example.com" always; an add_header in a location takes '
+        "away those of the levels above it."
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("variable", "files", "found"),
+    [
+        (None, {"config/corsproxy.yaml": AT_HAND}, "config/corsproxy.yaml"),
+        (None, {"corsproxy.yaml": AT_HAND}, "corsproxy.yaml"),
+        (
+            None,
+            {"config/corsproxy.yaml": AT_HAND.replace("{port}", "1"), "corsproxy.yaml": AT_HAND},
+            "corsproxy.yaml",
+        ),
+        (None, {"config/corsproxy.yaml": "rules: [", "corsproxy.yaml": AT_HAND}, "corsproxy.yaml"),
+        ("other.yaml", {"other.yaml": AT_HAND}, "other.yaml"),
+        ("missing.yaml", {}, None),
+        (None, {"corsproxy.yaml": AT_HAND.replace("{port}", "1")}, None),
+    ],
+)
+def test_a_backend_that_a_configuration_at_hand_names_is_told_from_its_proxy(
+    server: Scripted,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str | None,
+    files: dict[str, str],
+    found: str | None,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CORSPROXY_CONFIG", raising=False)
+    if variable is not None:
+        monkeypatch.setenv("CORSPROXY_CONFIG", variable)
+    for name, text in files.items():
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_text(text.format(port=server.port))
+    told = json.loads(run(server, QUESTIONS["blocked-origin"], "--json").stdout)
+    assert told["advice"] == ([line.format(file=found) for line in GOES_AROUND] if found else NOT_ASKED)
+
+
+def test_what_can_be_read_or_is_a_corsproxy_needs_no_configuration(
+    server: Scripted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("corsproxy.yaml").write_text(AT_HAND.format(port=server.port))
+    for name in ("readable", "preflight-passed", "not-sent", "blocked-by-corsproxy"):
+        told = json.loads(run(server, QUESTIONS[name], "--json").stdout)
+        assert [line for line in told["advice"] if "upstream" in line] == []

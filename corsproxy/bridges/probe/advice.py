@@ -83,9 +83,18 @@ def advice(walk: Walk, aside: Answer | None, server: Server | None) -> tuple[str
     if server is Server.CORSPROXY and failed.cause is not None:
         is_of_the_page = hop.request.sent_origin == "null" or failed.reason in _SENTENCES
         return (*(general if is_of_the_page else ()), _ask_explain(hop))
+    may_be_a_backend = server in {None, Server.FLASK} and hop.request.sent_origin != "null"
+    if failed.cause is Cause.ORIGIN_MISSING and may_be_a_backend and not _speaks_cors(hop, aside):
+        general = (_AROUND, *general)
     told = _TOLD.get(failed.cause, {}) if failed.cause and hop.request.sent_origin != "null" else {}
     specific = (told[server],) if server is not None and server in told else ()
     return (*general, *(text.format(**words) for text in specific))
+
+
+def _speaks_cors(hop: Hop, aside: Answer | None) -> bool:
+    came = [exchange.answer for exchange in (hop.preflight, hop.actual) if exchange]
+    names = {name.lower() for answer in (*came, *([aside] if aside else [])) for name, _ in answer.fields}
+    return any(name.startswith(b"access-control-") for name in names)
 
 
 def _ask_explain(hop: Hop) -> str:
@@ -118,6 +127,10 @@ def _general(failed: Check, hop: Hop, aside: Answer | None) -> Iterator[str]:
         yield _SENTENCES.get(failed.reason, _OF_CAUSE[failed.cause]).format(subject=failed.subject)
 
 
+_AROUND = (
+    "No corsproxy answered, and nothing here speaks CORS. If one stands in front of this server, the page goes around it: "
+    "call the proxy's own address (port 8080, unless `listen` says otherwise)."
+)
 _OF_NULL = (
     "Origin is null here: the page is a sandboxed frame or a file, or a redirect led from one foreign origin to another. "
     "Serve it from an address of its own, or call the final address at once. Allowing null allows everybody."
