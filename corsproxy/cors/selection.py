@@ -1,7 +1,7 @@
 """Which rule decides: the first, in the order of the file, whose path and host match.
 
 Laws: no rule is tried on its own, however many there are. A path gets a rule only where every way of
-reading it leads to the same one. Host names compare without case and without the port.
+reading it leads to the same one. Host names compare without case, port and final dot.
 """
 
 from collections.abc import Sequence
@@ -65,10 +65,10 @@ class RuleIndex:
 
 
 def host_name(authority: bytes) -> bytes:
-    """Return the host of `host[:port]`, in lower case."""
+    """Return the host of `host[:port]`, in lower case, without the dot that may end a full name."""
     name, colon, port = authority.rpartition(b":")
     is_port = bool(colon) and not port.strip(b"0123456789")
-    return (name if is_port else authority).lower()
+    return (name if is_port else authority).lower().removesuffix(b".")
 
 
 def _first(trie: SegmentTrie, path: bytes) -> int:

@@ -28,6 +28,7 @@ _NOT_HOP_BY_HOP_BEGIN = (b"x-forwarded-", b"access-control-request-", b"sec-")
 _OF_THE_CONNECTION = frozenset({b"close", b"keep-alive", b"upgrade"})
 _WEBSOCKET_KEY = re.compile(rb"[A-Za-z0-9+/]{22}==")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:+/=-]{1,128}")
+_BLANKS = b" \t"
 
 
 def note_fields(head: RequestHead, fields: list[bytes]) -> None:
@@ -59,6 +60,8 @@ def _note_origin_line(head: RequestHead, line: bytes) -> None:
         if head.origin is not None:
             raise BadRequest("there are two Origin fields")
         head.origin = line[7:].strip(b" \t")
+        if line[-1] in _BLANKS:
+            _trim_end(head, line)
 
 
 def _note_site_line(head: RequestHead, line: bytes) -> None:
@@ -84,7 +87,14 @@ def _note_host(head: RequestHead, line: bytes, value: bytes) -> None:
         head.lines[head.lines.index(line)] = b"Host: " + head.host
     else:
         head.host = value
+        if line[-1] in _BLANKS:
+            _trim_end(head, line)
     head.has_host = True
+
+
+def _trim_end(head: RequestHead, line: bytes) -> None:
+    """Take blanks off the end of what is decided by: Werkzeug takes them for a part of the value."""
+    head.lines[head.lines.index(line)] = line.rstrip(_BLANKS)
 
 
 def _note_connection(head: RequestHead, line: bytes, value: bytes) -> None:

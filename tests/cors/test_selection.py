@@ -83,6 +83,8 @@ def test_a_path_of_absurdly_many_segments_is_not_walked_where_each_costs() -> No
     [
         (b"api.example.com", 0),
         (b"API.Example.com:8080", 0),
+        (b"api.example.com.", 0),
+        (b"api.example.com.:8080", 0),
         (b"www.example.com", 1),
         (b"www.example.com:80", 1),
         (b"api.example.com.evil.example", 2),
@@ -112,6 +114,9 @@ def test_hosts(host: bytes, found: int) -> None:
         (b"[::1]:80", b"[::1]"),
         (b"[::1]", b"[::1]"),
         (b"", b""),
+        (b"example.com.", b"example.com"),
+        (b"Example.com.:80", b"example.com"),
+        (b"example.com..", b"example.com."),
     ],
 )
 def test_a_host_name_has_no_port(authority: bytes, name: bytes) -> None:

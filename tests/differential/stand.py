@@ -44,6 +44,7 @@ SERVERS = {
 # Fields of this hop, and those that the proxy writes itself. waitress drops the latter unless told otherwise.
 _THIS_HOP = frozenset({"CONNECTION", "KEEP_ALIVE", "PROXY_CONNECTION", "TE", "TRAILER", "TRANSFER_ENCODING"})
 _THIS_HOP_TOO = frozenset({"UPGRADE", "HTTP2_SETTINGS"})
+_DECIDED_BY = frozenset({"HOST", "ORIGIN"})  # compared to the last blank
 _OURS = re.compile(r"FORWARDED|X_FORWARDED_.*")
 _OUR_VIA = re.compile(r"(?:^|,)1\.1 corsproxy$")
 
@@ -67,7 +68,8 @@ def _answer(reading: Reading) -> Answer:
         return Answer(message.status)
     seen: Seen = json.loads(base64.b64decode(account[1]))
     fields = {
-        name: re.sub(r"[ \t]*,[ \t]*", ",", value.strip(" \t")) for name, value in seen["fields"].items()
+        name: value if name in _DECIDED_BY else re.sub(r"[ \t]*,[ \t]*", ",", value.strip(" \t"))
+        for name, value in seen["fields"].items()
     }
     seen["type"] = seen["type"].strip(" \t")
     told = tuple(sorted((name, value) for name, value in fields.items() if _OURS.fullmatch(name)))
