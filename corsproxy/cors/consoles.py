@@ -132,15 +132,14 @@ class Console:
 
 def predict(verdict: Verdict, request: BrowserRequest, url: str, *, status: int = 200) -> Console | None:
     """Say what the consoles print; None where the page gets its answer. `status` is the backend's."""
-    if verdict.allowed or not verdict.checks:
+    if verdict.allowed:
         return None
     failed = verdict.checks[-1]
     if failed.step is Step.SENDABLE:
         return unsendable(failed.subject, is_method=len(verdict.checks) == 1)
     if failed.step is Step.HANDSHAKE:
         return _handshake(url, verdict.actual.status)
-    is_preflight = verdict.preflight is not None and failed.step not in {Step.ORIGIN, Step.CREDENTIALS}
-    if is_preflight and verdict.preflight is not None:
+    if verdict.preflight is not None and failed.step.startswith("preflight_"):
         status = verdict.preflight.status
     elif verdict.actual.status:
         status = verdict.actual.status

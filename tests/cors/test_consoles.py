@@ -6,7 +6,7 @@ import pytest
 
 from corsproxy.cors.browser import BrowserRequest, judge
 from corsproxy.cors.checks import Check, Step
-from corsproxy.cors.consoles import CAUSES, Cause, Console, predict, printed
+from corsproxy.cors.consoles import CAUSES, Cause, Console, mixed_content, predict, printed, unsendable
 from corsproxy.cors.rule import Origins
 from corsproxy.cors.vocabulary import Reason
 from tests.cors.asking import RuleParts, policy_of, rule
@@ -85,3 +85,91 @@ def test_a_line_names_where_a_redirect_began() -> None:
         f"Access to fetch at '{URL}' (redirected from 'https://b/') from origin 'https://a' has"
     )
     assert console.firefox.endswith("Status code: 404.")
+
+
+FAILED_FETCH = "Uncaught (in promise) TypeError: Failed to execute 'fetch' on 'Window': "
+FIREFOX_FETCH = "Uncaught (in promise) TypeError: Window.fetch: "
+
+
+@pytest.mark.parametrize(
+    ("request_", "chrome", "firefox"),
+    [
+        (
+            BrowserRequest(origin="https://app.example.com", headers=("Bad Name",)),
+            "Invalid name",
+            "bad name is an invalid header name.",
+        ),
+        *[
+            (
+                BrowserRequest(origin="https://app.example.com", method=method),
+                f"'{method}' HTTP method is unsupported.",
+                f"Invalid request method {method}.",
+            )
+            for method in ("CONNECT", "TRACE", "TRACK", "Track")
+        ],
+        (
+            BrowserRequest(origin="https://app.example.com", method="GE T"),
+            "'GE T' is not a valid HTTP method.",
+            "Invalid request method GE T.",
+        ),
+    ],
+)
+def test_what_fetch_throws_before_anything_is_sent(
+    request_: BrowserRequest, chrome: str, firefox: str
+) -> None:
+    assert predicted({}, request_) == Console(f"{FAILED_FETCH}{chrome}", f"{FIREFOX_FETCH}{firefox}")
+
+
+def test_a_method_and_a_header_are_told_apart() -> None:
+    assert unsendable("x", is_method=True) != unsendable("x", is_method=False)
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("https://api.example.com/live", "wss://api.example.com/live"),
+        ("http://localhost:8080/live?http=1", "ws://localhost:8080/live?http=1"),
+        ("wss://api.example.com/live", "wss://api.example.com/live"),
+    ],
+)
+def test_a_refused_handshake(url: str, address: str) -> None:
+    request = BrowserRequest(origin="https://evil.example", websocket=True)
+    assert predict(judge(policy_of(rule()), request), request, url) == Console(
+        f"WebSocket connection to '{address}' failed: Error during WebSocket handshake: Unexpected response code: 403",
+        f"Firefox can’t establish a connection to the server at {address}.",
+    )
+
+
+def test_of_what_was_no_response_nothing_is_printed() -> None:
+    redirected = Check(Step.REDIRECT, False, Reason.BACKEND_REDIRECT, "too many redirects")
+    assert printed(redirected, URL, "https://a", status=302, include=False) is None
+
+
+def test_what_is_printed_whole() -> None:
+    """One cause of each form: with a status, without, of a preflight, beside credentials."""
+    missing = Check(Step.PREFLIGHT_STATUS, False, Reason.ORIGIN_NOT_ALLOWED, "405", Cause.PREFLIGHT_STATUS)
+    assert printed(missing, URL, "https://a", status=405, include=False) == Console(
+        f"Access to fetch at '{URL}' from origin 'https://a' has been blocked by CORS policy: Response to preflight request "
+        "doesn't pass access control check: It does not have HTTP ok status.",
+        f"Cross-Origin Request Blocked: The Same Origin Policy disallows reading the remote resource at {URL}. "
+        "(Reason: CORS preflight response did not succeed). Status code: 405.",
+    )
+    several = Check(Step.ORIGIN, False, Reason.ORIGIN_NOT_ALLOWED, "*, *", Cause.ORIGIN_SEVERAL)
+    console = printed(several, URL, "https://a", status=200, include=False)
+    assert console is not None
+    assert console.firefox == (
+        f"Cross-Origin Request Blocked: The Same Origin Policy disallows reading the remote resource at {URL}. "
+        "(Reason: Multiple CORS header ‘Access-Control-Allow-Origin’ not allowed)."
+    )
+    header = Check(
+        Step.PREFLIGHT_HEADER, False, Reason.AUTHORIZATION_NOT_LISTED, "authorization", Cause.HEADER
+    )
+    console = printed(header, URL, "https://a", status=204, include=True)
+    assert console is not None
+    assert console.chrome == (
+        f"Access to fetch at '{URL}' from origin 'https://a' has been blocked by CORS policy: Request header field "
+        "authorization is not allowed by Access-Control-Allow-Headers in preflight response."
+    )
+    assert mixed_content("http://api.example/", "https://a").firefox == (
+        "Blocked loading mixed active content “http://api.example/”"
+    )
