@@ -15,6 +15,7 @@ from corsproxy.config.problem import Code, ConfigError, Problem
 from corsproxy.config.settings import Settings
 from corsproxy.proxy.record import Observer
 from corsproxy.service.candidate import tell_candidate
+from corsproxy.service.notify import Notify
 from corsproxy.service.room import tell_room
 
 __all__ = ["NEEDS_RESTART", "Adopt", "AdoptError", "Load", "Reload", "adoptable"]
@@ -24,6 +25,8 @@ Adopt = Callable[[Settings], Awaitable[None]]
 
 # Sockets are bound once, before anything starts; so is what listens on them. A process has one tracing SDK.
 NEEDS_RESTART = ("listen", "workers", "admin", "tracing")
+
+_REFUSED = "serving; the configuration that came last was refused"
 
 
 class AdoptError(Exception):
@@ -42,13 +45,16 @@ def adoptable(running: Settings, loaded: Settings) -> tuple[Settings, tuple[str,
 class Reload:
     """Turns requests to reload and noticed changes into loads, one at a time."""
 
-    def __init__(self, running: Settings, load: Load, adopt: Adopt, observer: Observer) -> None:
+    def __init__(
+        self, running: Settings, load: Load, adopt: Adopt, observer: Observer, notify: Notify | None = None
+    ) -> None:
         self.settings = running
         now = time.time()
         self.facts = Facts(started_at=now, loaded_at=now, generation=1)
         self._load = load
         self._adopt = adopt
         self._observer = observer
+        self._notify = notify or Notify({})
         self._tried = running.source.sha256
         self._noticed = self._tried
         self._is_asked = False
@@ -71,7 +77,11 @@ class Reload:
             self._wake.clear()
             is_asked, self._is_asked = self._is_asked, False
             if is_asked or self._noticed != self._tried:
+                self._notify.reloading()
                 await self._attempt(self._noticed)
+                last = self.facts.last_reload
+                is_refused = last is not None and last.problems
+                self._notify.ready(_REFUSED if is_refused else "serving")
 
     async def _attempt(self, noticed: str) -> None:
         self._tried = noticed

@@ -31,6 +31,7 @@ from corsproxy.service.allocator import keep_freed_memory, set_aside_what_stays
 from corsproxy.service.alone import Alone
 from corsproxy.service.candidate import tell_candidate
 from corsproxy.service.crew import Crew, StartError
+from corsproxy.service.notify import Notify
 from corsproxy.service.reload import Load, Reload
 from corsproxy.service.room import tell_room
 from corsproxy.service.stop import Stop
@@ -128,16 +129,18 @@ async def serve(plan: Plan) -> None:
                 "a socket there was handed over (LISTEN_FDS), and neither `listen` nor `admin` names it",
                 "add it to `listen`, written just so, or hand over no such socket.",
             )
+        notify = Notify(os.environ)
         observer = WorkerObserver(settings, sys.stdout.fileno(), colour=wants_colour(os.environ))
         adopt_libraries(observer.event)
         try:
-            await _serve(plan, public, admin, observer, stop)
+            await _serve(plan, public, admin, observer, notify=notify, stop=stop)
         finally:
             observer.close()
+            notify.close()
 
 
 async def _serve(
-    plan: Plan, public: Listening, admin: Listening, observer: WorkerObserver, stop: Stop
+    plan: Plan, public: Listening, admin: Listening, observer: WorkerObserver, *, notify: Notify, stop: Stop
 ) -> None:
     settings = plan.settings
     workers: Workers
@@ -151,7 +154,7 @@ async def _serve(
         await workers.adopt(settings)
         watches.follow(settings)
 
-    reload = Reload(settings, plan.load, adopt, observer)
+    reload = Reload(settings, plan.load, adopt, observer, notify)
     watches = Watches(plan.watched, reload.notice, reload.ask)
     service = Service(workers, reload)
     await workers.open()
@@ -160,8 +163,10 @@ async def _serve(
             async with _reloading(reload, watches):
                 set_aside_what_stays()
                 _announce(settings, public, admin, observer)
+                notify.ready("serving")
                 await stop.draining.wait()
                 service.is_draining = True
+            notify.stopping()
             observer.event("info", "draining", at_most_seconds=service.settings.timeouts.drain)
             await _drain(workers, stop)
     except BaseException:
