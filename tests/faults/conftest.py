@@ -7,17 +7,26 @@ from pathlib import Path
 
 import pytest
 
+from corsproxy.cli.loop import LoopFactory, loop_factory
 from corsproxy.config.settings import Endpoint, Timeouts
 from tests.faults.between import Between
 from tests.processes import Process, Processes, free_port
-from tests.proxy.conftest import pytest_asyncio_loop_factories  # noqa: F401 -- a hook: both loops here too
 from tests.proxy.wire import NONE_OPEN, Stage, until
+from tests.steady import SteadyAsyncio, SteadyUvloop
 
 HERE = Path(__file__).parent
 Starting = Callable[[], Process]
 
 # Waited for in full by the tests of silence, and never to be met by any other: a machine may have a bad second.
 TIMEOUTS = Timeouts(connect=0.2, upstream_response=1.5, upstream_idle_body=1.5)
+
+
+def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> dict[str, LoopFactory]:
+    """Run on both loops; by the clock of the world where the backend's own patience is what it is about."""
+    del config
+    if item.path.name == "test_keep_alive_race.py":
+        return {name: loop_factory({"CORSPROXY_LOOP": name}) for name in ("asyncio", "uvloop")}
+    return {"asyncio": SteadyAsyncio, "uvloop": SteadyUvloop}
 
 
 @pytest.fixture(scope="module")

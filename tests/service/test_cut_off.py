@@ -17,6 +17,7 @@ TUNNEL = (
 SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 EVENT = b"8\r\ndata: 1\n\r\n"
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+WORKERS = pytest.mark.parametrize("workers", [1, 2])
 
 
 async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -70,9 +71,10 @@ async def told(program: Program) -> None:
     await program.says("^draining$")
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-async def test_in_the_middle_of_everything(scene: Scene, behind: list[Streams], workers: int) -> None:
-    async with scene.serving(f"workers: {workers}\ntimeouts: {{drain: 1500ms}}\n") as program:
+@WORKERS
+async def test_what_can_end_ends_whole(scene: Scene, behind: list[Streams], workers: int) -> None:
+    """And what never does is cut by a second signal, long before the drain is over."""
+    async with scene.serving(f"workers: {workers}\ntimeouts: {{drain: 1h}}\n") as program:
         download = await begun(scene, b"GET /half HTTP/1.1\r\n" + HOST + b"\r\n", b"\r\n\r\nha")
         (half,) = behind
         events = await begun(scene, b"GET /events HTTP/1.1\r\n" + HOST + b"\r\n", EVENT)
@@ -91,9 +93,27 @@ async def test_in_the_middle_of_everything(scene: Scene, behind: list[Streams], 
         assert (await upload[0].read()).endswith(b"\r\n\r\nbody")
         assert await download[0].read() == b"lf"
         assert await tunnel[0].readexactly(11) == b"still there"
-        # These two never end: they are cut, and the stream's last chunk never comes.
-        assert await events[0].read() == b""
-        assert await tunnel[0].read() == b""
-        assert await program.ended() == (0, "")
-        for _, writer in (download, events, tunnel, upload):
+        program.signal(signal.SIGTERM)
+        await expect_cut(program, events, tunnel)
+        for _, writer in (download, upload):
             writer.close()
+
+
+@WORKERS
+async def test_what_never_ends_is_cut_when_the_drain_is_over(
+    scene: Scene, behind: list[Streams], workers: int
+) -> None:
+    async with scene.serving(f"workers: {workers}\ntimeouts: {{drain: 100ms}}\n") as program:
+        events = await begun(scene, b"GET /events HTTP/1.1\r\n" + HOST + b"\r\n", EVENT)
+        tunnel = await begun(scene, TUNNEL, b"\r\n\r\n")
+        assert len(behind) == 2
+        await told(program)
+        await expect_cut(program, events, tunnel)
+
+
+async def expect_cut(program: Program, events: Streams, tunnel: Streams) -> None:
+    """Expect that neither gets another byte: the stream's last chunk never comes."""
+    for reader, writer in (events, tunnel):
+        assert await reader.read() == b""
+        writer.close()
+    assert await program.ended() == (0, "")
