@@ -96,10 +96,12 @@ def read_url(text: str) -> UpstreamUrl:
     except ValueError:
         raise BadAddress(f'"{text}" is not a URL.', "write it as in http://127.0.0.1:5000") from None
     if parts.scheme not in {"http", "https"} or not text.lower().startswith(f"{parts.scheme}://"):
-        meant = f"http://{text.partition('://')[2] or text}"
-        raise BadAddress(f'"{text}" does not begin with http://, https:// or unix:.', f"write {meant}")
+        raise BadAddress(f'"{text}" does not begin with http://, https:// or unix:.', _meant_url(text))
     if not host or (parts.netloc.isascii() and not (_NAME.fullmatch(host) or ":" in host)):
         raise BadAddress(f'"{text}" does not name a host.', "write it as in http://127.0.0.1:5000")
+    if host.isascii() and host.isdigit():  # a resolver would take it for an address, 5000 for 0.0.19.136
+        meant = f"{parts.scheme}://127.0.0.1:{port or host}"
+        raise BadAddress(f'"{text}" names a number and no host.', f"write {meant}")
     if not parts.netloc.isascii():  # else lower() has made a k of U+212A
         host = re.sub(r":[0-9]*$", "", parts.netloc)
     if ":" not in host and (fault := name_fault(host)):
@@ -117,6 +119,21 @@ def read_url(text: str) -> UpstreamUrl:
     if port == 0:
         raise BadAddress("There is no port 0 to connect to.", "write the port the backend listens on")
     return UpstreamUrl(Endpoint(host, port or default), is_tls=parts.scheme == "https", authority=authority)
+
+
+def _meant_url(text: str) -> str:
+    if text.startswith("/") and not text.startswith("//"):
+        return f"write unix:{text}"
+    scheme, _, rest = text.rpartition("://")
+    authority = rest.lstrip(":/").partition("/")[0]
+    meant = (
+        f"{'https' if scheme == 'wss' else 'http'}://{'127.0.0.1:' if authority.isdigit() else ''}{authority}"
+    )
+    try:
+        read_url(meant)
+    except BadAddress:
+        return "write it as in http://127.0.0.1:5000"
+    return f"write {meant}"
 
 
 def name_fault(host: str) -> str:

@@ -67,3 +67,44 @@ def test_what_may_have_been_meant_by_an_address_to_listen_on(text: str, meant: s
     with pytest.raises(BadAddress) as bad:
         read_endpoint(text)
     assert meant in bad.value.fix
+
+
+@pytest.mark.parametrize(
+    ("text", "fix"),
+    [
+        ("localhost:5000", "write http://localhost:5000"),
+        ("localhost:5000/api", "write http://localhost:5000"),
+        ("//localhost:5000", "write http://localhost:5000"),
+        ("[::1]:5000", "write http://[::1]:5000"),
+        ("5000", "write http://127.0.0.1:5000"),
+        (":5000", "write http://127.0.0.1:5000"),
+        ("ws://localhost:5000", "write http://localhost:5000"),
+        ("wss://api.internal/live", "write https://api.internal"),
+        ("/run/gunicorn.sock", "write unix:/run/gunicorn.sock"),
+        ("ftp://5000:80", "write it as in http://127.0.0.1:5000"),
+        ("99999", "write it as in http://127.0.0.1:5000"),
+        ("my app", "write it as in http://127.0.0.1:5000"),
+        ("", "write it as in http://127.0.0.1:5000"),
+    ],
+)
+def test_what_may_have_been_meant_by_a_backend_without_its_scheme(text: str, fix: str) -> None:
+    with pytest.raises(BadAddress) as bad:
+        read_url(text)
+    what = f'"{text}" does not begin with http://, https:// or unix:.'
+    assert (bad.value.what, bad.value.fix) == (what, fix)
+    if " as in " not in fix:
+        read_url(fix.removeprefix("write "))
+
+
+@pytest.mark.parametrize(
+    ("url", "fix"),
+    [
+        ("http://5000", "write http://127.0.0.1:5000"),
+        ("https://5000/", "write https://127.0.0.1:5000"),
+        ("http://0:5000", "write http://127.0.0.1:5000"),
+    ],
+)
+def test_a_number_is_no_host(url: str, fix: str) -> None:
+    with pytest.raises(BadAddress) as bad:
+        read_url(url)
+    assert (bad.value.what, bad.value.fix) == (f'"{url}" names a number and no host.', fix)
