@@ -7,13 +7,23 @@ UTF-8 without a mark in front, of a bounded size; the hash is that of the very b
 import errno
 import hashlib
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from corsproxy.config.problem import Code, ConfigError, Problem
 
-__all__ = ["CONFIG_VARIABLE", "LARGEST_FILE", "SEARCHED", "Text", "locate", "read", "text_of"]
+__all__ = [
+    "CONFIG_VARIABLE",
+    "LARGEST_FILE",
+    "SEARCHED",
+    "Text",
+    "locate",
+    "read",
+    "text_of",
+    "without_waiting",
+]
 
 CONFIG_VARIABLE = "CORSPROXY_CONFIG"
 SEARCHED = (Path("config/corsproxy.yaml"), Path("/etc/corsproxy/corsproxy.yaml"))
@@ -90,8 +100,10 @@ def _how_to_name() -> str:
 def read(path: Path) -> Text:
     """Read the file; raises ConfigError with the one Problem that stood in the way."""
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=without_waiting) as file:
+            os.set_blocking(file.fileno(), True)  # whoever has begun to write to a pipe is waited for
             content = file.read(LARGEST_FILE + 1)
+            is_pipe = stat.S_ISFIFO(os.fstat(file.fileno()).st_mode)
     except (OSError, ValueError) as fault:
         number = fault.errno if isinstance(fault, OSError) else errno.ENOENT
         code, what, fix = _FAULTS.get(
@@ -99,7 +111,15 @@ def read(path: Path) -> Text:
             (Code.FILE_UNREADABLE, f"The file cannot be read: {fault}.", "mend that and try again"),
         )
         raise ConfigError([Problem(str(path), 0, 0, "", what, fix=fix, code=code)]) from None
+    if is_pipe and not content:
+        what, fix = "This is a pipe that nobody writes to.", "name a file"
+        raise ConfigError([Problem(str(path), 0, 0, "", what, fix=fix, code=Code.FILE_UNREADABLE)])
     return text_of(str(path), content)
+
+
+def without_waiting(path: str, flags: int) -> int:
+    """Open as `open` asks its opener to, a pipe too: there may be nobody who writes to it."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def text_of(name: str, content: bytes) -> Text:

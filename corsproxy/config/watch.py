@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from corsproxy.config.source import LARGEST_FILE
+from corsproxy.config.source import LARGEST_FILE, without_waiting
 
 __all__ = ["Glance", "Watch", "fingerprint"]
 
@@ -28,17 +28,12 @@ RACY_NANOSECONDS = 2_000_000_000
 def fingerprint(path: Path) -> str:
     """Give the SHA-256 of what would be loaded, in hex, or "" where there is no file that can be read now."""
     try:
-        with open(path, "rb", opener=_without_waiting) as file:
+        with open(path, "rb", opener=without_waiting) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 return ""
             return hashlib.sha256(file.read(LARGEST_FILE + 1)).hexdigest()
     except OSError:
         return ""
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    """Open a pipe that took the file's place too: there may be nobody who writes to it."""
-    return os.open(path, flags | os.O_NONBLOCK)
 
 
 class Glance:

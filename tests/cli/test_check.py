@@ -116,10 +116,10 @@ def test_a_file_that_may_not_be_read_is_refused_as_others_are(
     """Who runs the tests may be allowed to read everything, so what opening says is said here."""
     (folder / "closed.yaml").write_text("")
 
-    def refuse(self: Path, *_: object, **__: object) -> None:
-        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+    def refuse(path: str, _flags: int) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", path)
 
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr("corsproxy.config.source.without_waiting", refuse)
     monkeypatch.setattr("os.access", lambda *_, **__: False)
     result = run(None, "closed.yaml")
     said = "The file may not be read.\n  Fix: give the user that runs corsproxy the right to read it"

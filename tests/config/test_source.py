@@ -3,6 +3,7 @@
 import hashlib
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -46,13 +47,17 @@ def test_a_directory(tmp_path: Path) -> None:
 
 def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Raised by hand, because the superuser may read everything."""
-    monkeypatch.setattr(Path, "open", Mock(side_effect=PermissionError(13, "Permission denied")))
+    monkeypatch.setattr(
+        "corsproxy.config.source.without_waiting", Mock(side_effect=PermissionError(13, "Permission denied"))
+    )
     problem = refusal(tmp_path / "a.yaml")
     assert (problem.code, problem.what) == (Code.FILE_UNREADABLE, "The file may not be read.")
 
 
 def test_any_other_fault_of_the_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Path, "open", Mock(side_effect=OSError(5, "Input/output error")))
+    monkeypatch.setattr(
+        "corsproxy.config.source.without_waiting", Mock(side_effect=OSError(5, "Input/output error"))
+    )
     problem = refusal(tmp_path / "a.yaml")
     assert (problem.code, problem.what) == (
         Code.FILE_UNREADABLE,
@@ -115,3 +120,22 @@ def test_a_pipe_is_read_like_a_file() -> None:
         assert read(Path(f"/dev/fd/{reading}")).text == "upstream: x\n"
     finally:
         os.close(reading)
+
+
+def test_who_writes_to_a_pipe_is_waited_for() -> None:
+    reading, writing = os.pipe()
+    with ThreadPoolExecutor() as pool:
+        read_by = pool.submit(read, Path(f"/dev/fd/{reading}"))
+        os.write(writing, b"upstream: ")
+        os.write(writing, b"x\n")
+        os.close(writing)
+        assert read_by.result().text == "upstream: x\n"
+    os.close(reading)
+
+
+def test_a_pipe_that_nobody_writes_to_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ConfigError) as refused:
+        read(tmp_path / "pipe")
+    (problem,) = refused.value.problems
+    assert (problem.code, problem.what) == (Code.FILE_UNREADABLE, "This is a pipe that nobody writes to.")
