@@ -38,6 +38,9 @@ __all__ = [
 ]
 
 
+PARTS_WITHIN = 5.0  # seconds
+
+
 @dataclass(frozen=True, slots=True)
 class Begin:
     """First word to a worker: what to serve, and where; the sockets are inherited by number."""
@@ -168,6 +171,18 @@ class Channel(Generic[Said, Heard]):
         except (asyncio.IncompleteReadError, OSError):
             return None
         return message
+
+    async def part(self) -> None:
+        """Send what is still to be sent, say that it was all, and wait a while for the other end to have heard it.
+
+        Writing to an end that is closed would cost the other side what it has not read yet: our last words.
+        """
+        with suppress(OSError):
+            async with asyncio.timeout(PARTS_WITHIN):
+                if not self._writer.is_closing():
+                    self._writer.write_eof()
+                await self._reader.read()
+        await self.close()
 
     async def close(self) -> None:
         """Send what is still to be sent, and end the stream."""

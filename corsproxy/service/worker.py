@@ -57,7 +57,7 @@ async def work(descriptor: int) -> int:
     try:
         return await _serve(begin, observer, line)
     finally:
-        await line.close()
+        await line.part()
         observer.close()
 
 

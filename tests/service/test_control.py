@@ -1,5 +1,6 @@
 """The channel between a supervisor and a worker, over a real socket pair."""
 
+import asyncio
 import socket
 import threading
 from collections.abc import AsyncIterator
@@ -111,6 +112,22 @@ async def test_the_last_words_arrive_before_the_end(pair: tuple[Supervisor, Work
     await worker.close()
     assert await supervisor.receive() == Farewell(Snapshot())
     assert await supervisor.receive() is None
+
+
+async def test_the_last_words_arrive_though_the_other_end_speaks_meanwhile(
+    pair: tuple[Supervisor, Worker],
+) -> None:
+    supervisor, worker = pair
+    worker.send(Farewell(Snapshot(connections=3)))
+    parting = asyncio.create_task(worker.part())
+    for number in range(10):
+        supervisor.send(Count(number))
+        await asyncio.sleep(0)
+    assert await supervisor.receive() == Farewell(Snapshot(connections=3))
+    assert await supervisor.receive() is None
+    assert not parting.done()
+    await supervisor.close()
+    await parting
 
 
 async def test_half_a_message_is_the_end() -> None:
