@@ -389,8 +389,9 @@ def test_no_propagator_changes_nothing() -> None:
     assert stand.forwarded(*came) == came
 
 
-def test_what_the_connection_takes_away_is_no_parent(stand: Stand) -> None:
-    span, _ = stand.begin(b"traceparent: " + SAMPLED, b"Connection: traceparent")
+def test_what_the_connection_takes_away_is_no_parent() -> None:
+    stand = Stand(propagator=B3SingleFormat())
+    span, _ = stand.begin(b"b3: %032x-%016x-1" % (TRACE, SPAN), b"Connection: b3")
     span.finish(exchange())
     assert stand.ended().parent is None
 
