@@ -7,7 +7,7 @@ the vocabulary, codes from 100 to 599. A Snapshot is picklable, and Snapshots of
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from operator import add
 from typing import NamedTuple, Self, TypeVar
@@ -18,7 +18,15 @@ from corsproxy.cors.policy import Decision
 from corsproxy.cors.vocabulary import Action, Kind, Reason
 from corsproxy.proxy.record import Gauges, Record
 
-__all__ = ["ADDED_BOUNDS", "LATENCY_BOUNDS", "Counters", "DecisionLabels", "Snapshot", "merge"]
+__all__ = [
+    "ADDED_BOUNDS",
+    "LATENCY_BOUNDS",
+    "Counters",
+    "DecisionLabels",
+    "Snapshot",
+    "merge",
+    "merge_departed",
+]
 
 # Upper bounds in seconds, inclusive; one more bucket takes what is slower than all.
 LATENCY_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -95,6 +103,26 @@ def merge(snapshots: Iterable[Snapshot]) -> Snapshot:
             pids=total.pids + one.pids,
         )
     return total
+
+
+def merge_departed(known: Snapshot, latest: Snapshot, settings: Settings) -> Snapshot:
+    """Add the worker that ended last to those before it; names of former rules are kept as one worker keeps them."""
+    total = merge([known, latest.departed()])
+    current = _names(settings)
+    former = [name for name in dict.fromkeys(_rules(total)) if name not in current]  # the first counted first
+    forgotten = set(former[:-_FORMER_RULES])
+    if not forgotten:
+        return total
+    return replace(
+        total,
+        decisions={labels: n for labels, n in total.decisions.items() if labels.rule not in forgotten},
+        notes={key: n for key, n in total.notes.items() if key[0] not in forgotten},
+    )
+
+
+def _rules(snapshot: Snapshot) -> Iterator[str]:
+    yield from (labels.rule for labels in snapshot.decisions)
+    yield from (rule for rule, _ in snapshot.notes)
 
 
 def _sum(first: Mapping[_K, int], second: Mapping[_K, int]) -> dict[_K, int]:

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Coroutine, Sequence
 
 from corsproxy.config.settings import Settings
-from corsproxy.observe.counters import Snapshot, merge
+from corsproxy.observe.counters import Snapshot, merge_departed
 from corsproxy.observe.ledger import is_same_policy
 from corsproxy.observe.ledger_rows import LedgerSnapshot, merge_ledgers
 from corsproxy.observe.observer import WorkerObserver
@@ -200,7 +200,7 @@ class Crew:
         await member.gone.wait()
         self._members.discard(member)
         if member.counts is not None:
-            self._departed = merge([self._departed, member.counts.departed()])
+            self._departed = merge_departed(self._departed, member.counts, self.settings)
         if member.ledger is not None:
             known = [self._departed_ledger, member.ledger]
             self._departed_ledger = merge_ledgers(known, member.ledger.comparing.pair)

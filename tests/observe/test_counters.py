@@ -9,7 +9,15 @@ import pytest
 
 from corsproxy.cors.comparison import Change
 from corsproxy.cors.vocabulary import Action, Kind, Reason
-from corsproxy.observe.counters import ADDED_BOUNDS, LATENCY_BOUNDS, Counters, DecisionLabels, Snapshot, merge
+from corsproxy.observe.counters import (
+    ADDED_BOUNDS,
+    LATENCY_BOUNDS,
+    Counters,
+    DecisionLabels,
+    Snapshot,
+    merge,
+    merge_departed,
+)
 from corsproxy.proxy.record import Gauges
 from tests.observe.conftest import API, EVIL, Head, decide, exchange, record, settings
 
@@ -262,3 +270,18 @@ def test_merge_forgets_no_field() -> None:
 
 def test_the_departed_keep_counts_only() -> None:
     assert FULL.departed() == replace(FULL, gauges=NOTHING, pids=())
+
+
+def test_workers_that_depart_between_reloads_leave_no_pile_of_names() -> None:
+    departed = Snapshot()
+    for n in range(300):
+        in_force = settings(rules=rules_named(["a", f"r{n}"]))
+        worker = Counters(in_force)
+        count_under(worker, "a")
+        count_under(worker, f"r{n}")
+        departed = merge_departed(departed, seen(worker), in_force)
+    expected = {"a", *(f"r{n}" for n in range(199, 300))}  # what is in force and the hundred before
+    assert {labels.rule for labels in departed.decisions} == expected
+    assert {rule for rule, _ in departed.notes} == expected
+    assert [n for labels, n in departed.decisions.items() if labels.rule == "a"] == [300]
+    assert (sum(departed.responses.values()), departed.pids) == (600, ())
