@@ -351,6 +351,8 @@ class ClientConnection(asyncio.Protocol):
         if self._buffer:
             data, self._buffer = self._buffer, b""
             self.data_received(data)
+        if self._held_by_buffer:
+            self._bound_buffer()
 
     def _hold(self) -> None:
         if self.transport.is_closing():

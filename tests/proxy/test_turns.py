@@ -58,6 +58,21 @@ async def test_a_body_of_small_chunks_between_pipelined_requests(staged: Staged,
     assert client.has_nothing()
 
 
+async def test_an_upload_that_was_sent_far_ahead_is_read_to_its_end(stage: Stage) -> None:
+    """The client is not read while it waits behind another request; its small chunks take turns; then it is read on."""
+    client = await stage.connect()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(client.send(GET + UPLOAD + b"1\r\nx\r\n" * 40_000 + b"0\r\n\r\n"))
+        peer = await stage.backend.accept()
+        await peer.request()
+        await until(lambda: all(one._held_by_buffer for one in stage.engine.clients))
+        await peer.send(OK)
+        assert (await client.response()).body == b"ok"
+        assert (await peer.request()).body == b"x" * 40_000
+    await peer.send(OK)
+    assert (await client.response(b"PUT")).body == b"ok"
+
+
 async def test_what_looks_like_a_request_inside_a_body_is_none(stage: Stage) -> None:
     """Chunks that hold a request, cut between two turns, stay a body."""
     client = await stage.connect()
