@@ -44,6 +44,14 @@ Exit status, of several files the worst:
 @click.command(epilog=EPILOG, short_help="Find every problem of a configuration; run its tests.")
 @click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path, readable=False))
 @click.option(
+    "-c",
+    "named",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(path_type=Path, readable=False),
+    help="The same as FILE, for it is so with the other commands.",
+)
+@click.option(
     "--format",
     "form",
     type=click.Choice(["text", "json", "github", "sarif"]),
@@ -73,6 +81,7 @@ def check(
     files: tuple[Path, ...],
     form: str,
     *,
+    named: tuple[Path, ...],
     strict: bool,
     ignored: tuple[str, ...],
     source: str | None,
@@ -83,7 +92,7 @@ def check(
     FILE is found as `corsproxy run` finds it: $CORSPROXY_CONFIG, config/corsproxy.yaml, then
     /etc/corsproxy/corsproxy.yaml. - reads standard input.
     """
-    codes = _codes(ignored)
+    codes, files = _codes(ignored), (*files, *named)
     _refuse_misfits(files, source, host, form)
     checked = [_checked(file, codes, strict=strict) for file in dict.fromkeys(files or (None,))]
     said, status = _said(checked, form), int(max(one.status for one in checked))

@@ -48,7 +48,11 @@ Exit status:
 """
 
 
-@click.command(epilog=EPILOG, short_help="Say what a browser does with a request, and why.")
+@click.command(
+    epilog=EPILOG,
+    short_help="Say what a browser does with a request, and why.",
+    context_settings={"allow_extra_args": True},
+)
 @click.option("--origin", metavar="ORIGIN", help="The page's: scheme, host and port, as in its address bar.")
 @click.option("--method", metavar="METHOD", help="As the page spells it. Default: GET.")
 @click.option("--path", metavar="PATH", help="What is asked for, or its whole address. Default: /.")
@@ -82,7 +86,9 @@ Exit status:
     help="The YAML file. Default: $CORSPROXY_CONFIG, config/corsproxy.yaml, /etc/corsproxy/corsproxy.yaml.",
 )
 @click.option("--json", "as_json", is_flag=True, help="For scripts; stable, see docs/explain.md.")
+@click.pass_context
 def explain(
+    ctx: click.Context,
     *,
     origin: str | None,
     method: str | None,
@@ -103,6 +109,10 @@ def explain(
     Nothing is sent anywhere: the rules of the file are asked as live traffic asks them. Name the request by
     flags, or paste what a browser shows; flags then correct what was pasted.
     """
+    if ctx.args:
+        raise click.UsageError(
+            f"{printable(ctx.args[0])} stands alone. Fix: name a file with -c, a path with --path, and quote what has spaces."
+        )
     question, cause = _pasted(curl, har, entry, console)
     request = _asked(
         question,

@@ -34,7 +34,21 @@ Exit status:
 """
 
 
-@click.group(name="import")
+class Tools(click.Group):
+    """The tools that can be read; of another it is said which they are."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Resolve as click does, where there is something to resolve."""
+        name = args[0]
+        if name in self.commands or name.startswith("-"):
+            return super().resolve_command(ctx, args)
+        calls = " or ".join(f"`corsproxy import {tool} PATH`" for tool in self.commands)
+        raise click.UsageError(f"There is no `import {printable(name)}`. Fix: {calls}.", ctx)
+
+
+@click.group(name="import", cls=Tools)
 def import_() -> None:
     """Write a configuration from what another tool was told."""
 

@@ -93,8 +93,10 @@ def _may_be_there(path: Path) -> bool:
 def _how_to_name() -> str:
     here = Path("corsproxy.yaml")
     if os.path.isfile(here):  # noqa: PTH113 -- where one may not look, Path raises
-        return f"name the one that is here: `corsproxy run -c {here}`, `corsproxy check {here}`"
-    return f"name it: `corsproxy run -c FILE`, `corsproxy check FILE`, or {CONFIG_VARIABLE}; `corsproxy run` also takes --upstream with --allow-origin"
+        return f"name the one that is here: -c {here}"
+    return (
+        f"name it: -c FILE, or {CONFIG_VARIABLE}; `corsproxy run` also takes --upstream with --allow-origin"
+    )
 
 
 def read(path: Path) -> Text:

@@ -47,6 +47,13 @@ def test_fine() -> None:
     assert (result.exit_code, result.output) == (0, "c.yaml: fine (1 rule, 1 test passed).\n")
 
 
+def test_named_as_for_the_other_commands() -> None:
+    Path("d.yaml").write_text(GOOD)
+    fine = "fine (1 rule, 1 test passed)."
+    assert run(GOOD, "-c", "c.yaml").output == f"c.yaml: {fine}\n"
+    assert run(GOOD, "-c", "c.yaml", "d.yaml", "-c", "d.yaml").output == f"d.yaml: {fine}\n\nc.yaml: {fine}\n"
+
+
 def test_there_is_none() -> None:
     result = run(None, "--format", "json")
     told = json.loads(result.stdout)

@@ -265,6 +265,10 @@ def test_a_header_is_the_pages_only_if_a_preflight_asks_for_it() -> None:
         ("--origin https://a.example --path api", "--path is a path such as /api, or a whole address."),
         ("--origin https://a.example --path http://[", "http://[ is no address."),
         ("--origin a\udcff --path /", "No request can hold these characters: a\ufffd GET /"),
+        (
+            f"{APP} rules.yaml",
+            "rules.yaml stands alone. Fix: name a file with -c, a path with --path, and quote what has spaces.",
+        ),
         ("--curl 'curl https://h/' --console x", "Give one of --curl, --har and --console."),
         ("--origin https://a.example --entry 1", "--entry is for --har."),
         ("--curl wget", "This is not a command for curl: paste it from the word curl on."),

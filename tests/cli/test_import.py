@@ -167,9 +167,11 @@ def test_what_looks_like_a_reference_to_the_environment_is_text(app: Path) -> No
     assert "path: '/$${HOME}/x'" in done.stdout
 
 
-def test_other_tools_are_not_there() -> None:
-    done = CliRunner().invoke(corsproxy, ["import", "django", "."], prog_name="corsproxy")
-    assert (done.exit_code, "No such command 'django'" in done.stderr) == (2, True)
+@pytest.mark.parametrize("words", [["django", "."], ["app.py"], ["."]])
+def test_other_tools_are_not_there(words: list[str]) -> None:
+    done = CliRunner().invoke(corsproxy, ["import", *words], prog_name="corsproxy")
+    said = f"Error: There is no `import {words[0]}`. Fix: `corsproxy import flask PATH`.\n"
+    assert (done.exit_code, done.stdout, done.stderr.partition("\n\n")[2]) == (2, "", said)
 
 
 def test_the_help_names_what_can_be_imported() -> None:

@@ -126,3 +126,56 @@ def test_many_headers_are_listed_one_by_one() -> None:
 
 def test_nothing_is_to_change_where_all_is_well() -> None:
     assert ask(RULE, BrowserRequest(origin=APP)) == Remedy()
+
+
+INSTEAD = 'If the page needs no cookies, leave credentials: "include" out of it instead'
+
+
+@pytest.mark.parametrize(
+    ("rule", "request_", "page"),
+    [
+        (RULE, BrowserRequest(origin=APP, credentials=True), f"{INSTEAD}."),
+        (
+            replace(RULE, origins=Origins(any=True)),
+            BrowserRequest(origin=NEW, credentials=True),
+            (
+                f"{INSTEAD}: the edit ends the access of all other origins, because * counts for nothing with "
+                "credentials."
+            ),
+        ),
+        (RULE, BrowserRequest(origin=NEW, method="PUT", credentials=True), f"{INSTEAD}."),
+        (RULE, BrowserRequest(origin=NEW, method="PUT", headers=("X-A",)), ""),
+    ],
+)
+def test_what_to_know_beside_an_edit(rule: Rule, request_: BrowserRequest, page: str) -> None:
+    found = ask(rule, request_)
+    assert (found.page, found.rule is not None) == (page, True)
+
+
+@pytest.mark.parametrize(
+    ("request_", "page"),
+    [
+        (BrowserRequest(origin=""), "No browser sends the origin (empty)."),
+        (
+            BrowserRequest(origin=APP, method=""),
+            "No browser sends the method (empty): use another in the page.",
+        ),
+        (BrowserRequest(origin=APP, headers=("",)), "(empty) is no name for a header: mend it in the page."),
+    ],
+)
+def test_what_is_empty_is_said_to_be(request_: BrowserRequest, page: str) -> None:
+    assert ask(RULE, request_) == Remedy(page=page)
+
+
+@pytest.mark.parametrize(
+    ("host", "named"), [("Other.example", "other.example"), ("other.example:80", "other.example"), ("", None)]
+)
+def test_the_host_of_a_new_rule_has_no_port(host: str, named: str | None) -> None:
+    here = replace(RULE, host="api.example.com")
+    found = remedy((here,), (), BrowserRequest(origin=NEW, path="/api/x", host=host))
+    assert found.rule == Rule(name="", place="", paths=("/api/x",), host=named, origins=Origins(exact=(NEW,)))
+
+
+def test_a_header_is_spelled_as_the_page_does_or_else_as_is_usual() -> None:
+    found = ask(RULE, BrowserRequest(origin=APP, headers=("x-b3-traceid", "X-CSRFToken")))
+    assert found.rule == replace(RULE, allow_headers=("X-B3-Traceid", "X-CSRFToken"))
