@@ -5,12 +5,14 @@ process wrote is part of the message when it fails to come up.
 """
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -18,22 +20,28 @@ from typing import IO
 __all__ = ["ROOT", "Process", "Processes", "accepts", "chromium_path", "free_port"]
 
 ROOT = Path(__file__).resolve().parent.parent
-READY_WITHIN = 30.0
-STOPPED_WITHIN = 15.0
-
+READY_WITHIN = 90.0
+STOPPED_WITHIN = 60.0
+FIRST = 10_240
+LENT = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 _given: set[int] = set()
 
 
 def free_port() -> int:
-    """Return a TCP port that nobody listens on now, on 127.0.0.1; each once, since the system may give one again."""
+    """Return a TCP port that nobody listens on now, on 127.0.0.1; each once.
+
+    It is none of those that the system lends to connections, one of which might have it before it is bound.
+    """
+    lent = int(LENT.read_text().split()[0]) if LENT.exists() else 0
+    first = FIRST if lent > 2 * FIRST else 0
     while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", first and secrets.choice(range(first, lent))))
             port: int = probe.getsockname()[1]
-        if port not in _given:
-            _given.add(port)
-            return port
+            if port not in _given:
+                _given.add(port)
+                return port
 
 
 def accepts(port: int, host: str = "127.0.0.1") -> bool:

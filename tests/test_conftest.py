@@ -43,7 +43,7 @@ def outcome(folder: Path, **environ: str) -> tuple[int, str]:
     ]
     done = subprocess.run(
         [*words, "--rootdir", str(folder), str(folder)],
-        capture_output=True, text=True, check=False, timeout=60, cwd=folder,
+        capture_output=True, text=True, check=False, timeout=200, cwd=folder,
         env={"PATH": "/usr/bin", "PYTHONPATH": str(ROOT), **environ},
     )  # fmt: skip
     return done.returncode, done.stdout.splitlines()[-1].rpartition(" in ")[0]
@@ -87,7 +87,7 @@ def test_without_a_chromium_it_says_what_to_do(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-c", str(ROOT / "pyproject.toml")]
     done = subprocess.run(
         [*words, "--rootdir", str(tmp_path), str(tmp_path)],
-        capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path,
+        capture_output=True, text=True, check=False, timeout=200, cwd=tmp_path,
         env={"PATH": "/nonexistent", "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert done.returncode == 1

@@ -88,7 +88,7 @@ def test_commands_that_end(command: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "corsproxy.yaml").write_text(YAML[0])
     (tmp_path / "config").symlink_to(ROOT / "config")
     argv = [sys.executable, "-m", *shlex.split(command)]
-    done = subprocess.run(argv, capture_output=True, text=True, cwd=tmp_path, check=False, timeout=60)
+    done = subprocess.run(argv, capture_output=True, text=True, cwd=tmp_path, check=False, timeout=200)
     assert done.returncode == 0, done.stderr
     assert said in done.stdout
 
@@ -99,7 +99,7 @@ def test_explanations(tmp_path: Path) -> None:
     said = {}
     for command in (c for c in COMMANDS if c.startswith("corsproxy explain -c")):
         argv = [sys.executable, "-m", *shlex.split(command)]
-        done = subprocess.run(argv, capture_output=True, text=True, cwd=tmp_path, check=False, timeout=60)
+        done = subprocess.run(argv, capture_output=True, text=True, cwd=tmp_path, check=False, timeout=200)
         asked = next(words for words in EXPLAINED if words in command)
         assert (done.returncode, done.stderr) == (1, ""), command
         said[asked] = EXPLAINED[asked] if EXPLAINED[asked] in done.stdout else done.stdout
@@ -157,7 +157,7 @@ def test_the_tour(running: Processes, tmp_path: Path) -> None:
     shown = {}
     for command in (c for c in COMMANDS if c.startswith("curl ")):
         argv = shlex.split(served_at(command, ports))
-        out = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=30).stdout
+        out = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=200).stdout
         about = next(words for words in SHOWN if words in command)
         shown[about] = out
         assert [word for word in SHOWN[about] if word not in out] == [], out
@@ -169,7 +169,7 @@ def test_the_tour(running: Processes, tmp_path: Path) -> None:
     assert len(probes) == len(PROBED)
     for command in probes:
         argv = [sys.executable, "-m", *shlex.split(served_at(command, ports))]
-        done = subprocess.run(argv, capture_output=True, text=True, cwd=tmp_path, check=False, timeout=60)
+        done = subprocess.run(argv, capture_output=True, text=True, cwd=tmp_path, check=False, timeout=200)
         said = next(PROBED[words] for words in reversed(PROBED) if words in command)
         assert (done.returncode, said in done.stdout) == (0, True), done.stdout + done.stderr
 
@@ -178,7 +178,7 @@ def test_the_import(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(IMPORTED)
     command = next(c for c in COMMANDS if c.startswith("corsproxy import flask ."))
     argv = [sys.executable, "-m", *shlex.split(command)]
-    done = subprocess.run(argv, capture_output=True, text=True, cwd=tmp_path, check=False, timeout=60)
+    done = subprocess.run(argv, capture_output=True, text=True, cwd=tmp_path, check=False, timeout=200)
     assert done.returncode in {0, 1}, done.stderr
     (rule,) = load(tmp_path / "corsproxy.yaml", {}).rules
     assert (rule.origins.exact, rule.allow_credentials) == (("https://app.example.com",), True)

@@ -43,7 +43,7 @@ class Chain:
 
     def ask(self, path: str, fields: dict[str, str], *, method: str = "GET", port: int = 0) -> HTTPResponse:
         """Ask the proxy, or whoever listens on `port`."""
-        connection = HTTPConnection("127.0.0.1", port or self.port, timeout=30)
+        connection = HTTPConnection("127.0.0.1", port or self.port, timeout=60)
         self.opened.append(connection)
         connection.request(method, path, headers=fields)
         return connection.getresponse()

@@ -56,7 +56,7 @@ def test_they_are_pinned(tmp_path: Path) -> None:
     with Children(tmp_path) as children:
         program = "import os; print(os.sched_getaffinity(0))"
         child = children.start("pinned", [sys.executable, "-c", program], core=_CORE, cwd=tmp_path)
-        assert child.popen.wait(30) == 0
+        assert child.popen.wait(60) == 0
         assert child.last_words() == f"{{{_CORE}}}"
 
 

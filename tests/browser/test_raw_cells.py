@@ -174,7 +174,7 @@ def test_every_field_is_what_the_oracle_says(site: Site, rule: str) -> None:
     wrong = []
     for base in (site.proxy, site.dead):
         host = urlsplit(base).netloc
-        connection = HTTPConnection("127.0.0.1", urlsplit(base).port or 0, timeout=20)
+        connection = HTTPConnection("127.0.0.1", urlsplit(base).port or 0, timeout=60)
         for (name, lines), (what, kind, shape) in product(origins(site).items(), requests()):
             if (kind == "dead") is not (base == site.dead):
                 continue

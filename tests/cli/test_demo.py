@@ -93,7 +93,7 @@ def test_the_curl_lines_that_it_prints_show_what_they_say(demonstration: Demonst
 
 
 def test_the_other_lines_too(demonstration: Demonstration) -> None:
-    with urllib.request.urlopen(demonstration.address("why"), timeout=30) as answer:
+    with urllib.request.urlopen(demonstration.address("why"), timeout=60) as answer:
         assert "corsproxy in front of" in answer.read().decode()
     outcomes = {}
     for line in demonstration.printed.splitlines():
@@ -117,7 +117,7 @@ def test_a_signal_ends_all_of_it(demonstration: Demonstration, number: signal.Si
 
 def test_an_open_stream_does_not_hold_the_end_up(demonstration: Demonstration) -> None:
     port = demonstration.ports()[1]
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as reader:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as reader:
         reader.sendall(b"GET /api/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert reader.recv(4096).startswith(b"HTTP/1.1 200 ")
         assert demonstration.process.stop(signal.SIGINT) == 0
@@ -129,7 +129,7 @@ def test_a_part_that_dies_ends_the_rest(demonstration: Demonstration, part: str)
     children = demonstration.children()
     (first, *_) = [child for child in children if sign in child.cmdline()]
     first.kill()
-    assert demonstration.process.popen.wait(30) == 1
+    assert demonstration.process.popen.wait(60) == 1
     assert demonstration.process.text().endswith(
         f"Error: The {part} ended with status -9. What it said stands above. The demonstration is over.\n"
     )

@@ -64,7 +64,7 @@ def test_without_the_extra_it_is_refused(tmp_path: Path, missing: str, named: st
         text=True,
         check=False,
         cwd=tmp_path,
-        timeout=60,
+        timeout=200,
         env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
     )
     end = "1 problem." if command == "check" else "1 problem; nothing was started."
@@ -85,7 +85,7 @@ def test_without_the_extra_off_is_fine(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=200,
         env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
     )
     assert (done.returncode, done.stderr) == (0, "")

@@ -115,9 +115,9 @@ class TestWatch:
     def test_reports_a_write_and_the_way_back(self, path: Path, changes: "queue.Queue[str]") -> None:
         before = fingerprint(path)
         put(path, "two")
-        assert changes.get(timeout=30) == fingerprint(path)
+        assert changes.get(timeout=60) == fingerprint(path)
         put(path, "one")
-        assert changes.get(timeout=30) == before
+        assert changes.get(timeout=60) == before
 
     @pytest.mark.usefixtures("watch")
     def test_reports_an_editors_rename(self, path: Path, changes: "queue.Queue[str]") -> None:
@@ -125,7 +125,7 @@ class TestWatch:
         new = path.with_suffix(".new")
         new.write_text("two")
         new.rename(path)
-        assert changes.get(timeout=30) == fingerprint(path)
+        assert changes.get(timeout=60) == fingerprint(path)
 
     @pytest.mark.usefixtures("watch")
     def test_the_same_content_again_is_no_change(self, path: Path, changes: "queue.Queue[str]") -> None:
@@ -133,7 +133,7 @@ class TestWatch:
         path.unlink()
         put(path, "one")
         put(path, "two")
-        assert changes.get(timeout=30) == fingerprint(path)
+        assert changes.get(timeout=60) == fingerprint(path)
         assert changes.empty()
 
     def test_reports_a_config_maps_symlink_swap(self, tmp_path: Path, changes: "queue.Queue[str]") -> None:
@@ -148,7 +148,7 @@ class TestWatch:
         watch.start()
         (tmp_path / "..data_tmp").symlink_to("..2")
         (tmp_path / "..data_tmp").rename(tmp_path / "..data")
-        found = changes.get(timeout=30)
+        found = changes.get(timeout=60)
         watch.stop()
         assert path.read_text() == "two"
         assert found == fingerprint(path)
@@ -160,6 +160,6 @@ class TestWatch:
         monkeypatch.setattr(Glance, "fingerprint", lambda _self: next(looks, "whole"))
         watch = Watch(path, "known", changes.put, interval=0.001)
         watch.start()
-        assert changes.get(timeout=30) == "whole"
+        assert changes.get(timeout=60) == "whole"
         watch.stop()
         assert changes.empty()

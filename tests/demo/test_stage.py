@@ -116,7 +116,7 @@ async def test_a_pause_ends_by_itself(told: Told, parts: list[Part], monkeypatch
     part = part_of(LISTEN + FOREVER, told, parts, port)
     await part.start()
     await part.pause()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not await asyncio.to_thread(accepts, port):
             pass
     assert told.sentences.empty()

@@ -49,7 +49,7 @@ class Walk:
 
     def run(self, line: str) -> tuple[int, str]:
         done = subprocess.run(
-            self.command(line), cwd=self.folder, capture_output=True, text=True, check=False, timeout=60
+            self.command(line), cwd=self.folder, capture_output=True, text=True, check=False, timeout=200
         )
         assert done.stderr == ""
         return done.returncode, done.stdout
@@ -74,12 +74,12 @@ class Walk:
         request = urllib.request.Request(
             self.exchanged("http://127.0.0.1:8080/api/users"), headers={"Origin": origin}
         )
-        with urllib.request.urlopen(request, timeout=20) as response:
+        with urllib.request.urlopen(request, timeout=200) as response:
             allowed: str | None = response.headers["Access-Control-Allow-Origin"]
             return allowed
 
     def admin(self, path: str) -> str:
-        with urllib.request.urlopen(self.exchanged(f"http://127.0.0.1:9901{path}"), timeout=20) as response:
+        with urllib.request.urlopen(self.exchanged(f"http://127.0.0.1:9901{path}"), timeout=200) as response:
             text: str = response.read().decode()
             return text
 

@@ -96,7 +96,7 @@ class Proxy:
 
     def ask(self, path: str, origin: str = "", method: str = "GET", **fields: str) -> int:
         """Return the status of one request over a connection of its own; 0 where the answer was cut."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             headers = {name.replace("_", "-"): value for name, value in fields.items()}
             connection.request(method, path, headers=headers | ({"Origin": origin} if origin else {}))

@@ -378,6 +378,6 @@ def test_propagators(tmp_path: Path, written: str) -> None:
             "OTEL_PROPAGATORS": written,
             "OTEL_TRACES_EXPORTER": "none",
         },
-        timeout=60,
+        timeout=200,
     )
     assert (done.stdout + done.stderr).splitlines()[-1] == PROPAGATORS[written]

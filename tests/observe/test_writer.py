@@ -115,10 +115,10 @@ def test_a_reader_that_is_stuck_costs_lines_and_nothing_else(pipe: tuple[int, in
 
     draining = threading.Thread(target=drain)
     draining.start()
-    assert drained.wait(30)
+    assert drained.wait(60)
     writer.close(30)
     os.close(sender)
-    draining.join(30)
+    draining.join(60)
     lines = bytes(got).splitlines()
     assert [line for line in lines if line.startswith(b"<")] == [b"<%d dropped>" % writer.dropped]
     kept = [int(line) for line in lines if not line.startswith(b"<")]
@@ -157,7 +157,7 @@ def test_what_a_descriptor_refused_is_finished_first_when_it_recovers(
     monkeypatch.setattr(os, "write", full_disk)
     writer = Writer(sender, notice)
     writer.write(b"first\n")
-    assert refused.wait(30)
+    assert refused.wait(60)
     writer.write(b"second\n")
     writer.close(30)
     assert attempts < 10  # it neither spins nor gives up
@@ -171,7 +171,7 @@ def test_a_closed_reader_does_not_crash(pipe: tuple[int, int]) -> None:
     writer = Writer(sender, notice)
     writer.write(b"to nobody\n")
     writer.close(0.05)
-    writer._thread.join(30)
+    writer._thread.join(60)
     assert not writer._thread.is_alive()
 
 

@@ -32,7 +32,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     venv.create(folder, with_pip=False)
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", str(folder / "bin/python")]
     subprocess.run(
-        [*pip, "install", "--quiet", "--no-deps", "--no-index", str(wheel)], check=True, timeout=100
+        [*pip, "install", "--quiet", "--no-deps", "--no-index", str(wheel)], check=True, timeout=200
     )
     (ours,) = [p for p in sys.path if p.endswith("site-packages") and p.startswith(sys.prefix)]
     (site,) = folder.glob("lib/python*/site-packages")

@@ -36,4 +36,4 @@ def health_check(code: str, port: int) -> int:
     """Run a health check's own Python code against another port."""
     assert code.count("9901") == 1
     words = [sys.executable, "-c", code.replace("9901", str(port))]
-    return subprocess.run(words, capture_output=True, check=False, timeout=30).returncode
+    return subprocess.run(words, capture_output=True, check=False, timeout=200).returncode

@@ -92,4 +92,4 @@ def test_the_app_has_no_cors_and_starts_as_its_image_starts_it(running: Processe
     health = yaml.safe_load((FOLDER / "compose.yaml").read_text())["services"]["app"]["healthcheck"]["test"]
     assert health[:3] == ["CMD", "python", "-c"]
     checked = running.start(sys.executable, "-c", health[3].replace("5000", str(port)))
-    assert checked.popen.wait(30) == 0
+    assert checked.popen.wait(60) == 0

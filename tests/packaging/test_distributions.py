@@ -63,7 +63,7 @@ def test_the_sdist_is_complete_and_builds_the_same_wheel(wheel: Path, sdist: Pat
 def run(folder: Path, *words: str, cwd: Path) -> tuple[int, str, str]:
     environ = {"PATH": f"{folder / 'bin'}:{os.environ['PATH']}", "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
-        words, cwd=cwd, env=environ, capture_output=True, text=True, check=False, timeout=60
+        words, cwd=cwd, env=environ, capture_output=True, text=True, check=False, timeout=200
     )
     return done.returncode, done.stdout, done.stderr
 

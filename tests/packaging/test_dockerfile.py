@@ -21,7 +21,7 @@ def test_hadolint_has_nothing_to_say(path: Path) -> None:
     hadolint = shutil.which("hadolint", path=str(Path(sys.executable).parent))
     assert hadolint, "hadolint is not in this environment: pip install 'corsproxy[test]'"
     done = subprocess.run(
-        [hadolint, "--no-color", str(path)], capture_output=True, text=True, check=False, timeout=60
+        [hadolint, "--no-color", str(path)], capture_output=True, text=True, check=False, timeout=200
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 

@@ -58,5 +58,5 @@ def test_without_a_configuration_it_says_so_and_starts_nothing(
     process = running.start(
         installed / "bin/corsproxy", "run", cwd=tmp_path, environ={"CORSPROXY_CONFIG": ""}
     )  # fmt: skip
-    assert process.popen.wait(30) == 2
+    assert process.popen.wait(60) == 2
     assert "/etc/corsproxy/corsproxy.yaml" in process.text()

@@ -34,7 +34,7 @@ async def decisions(scene: Scene) -> dict[str, Any]:
 
 async def until_counted(scene: Scene, key: str, count: int) -> dict[str, Any]:
     """Ask until that many are in; a client has its answer before the account of it is made."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             document = await decisions(scene)
             if sum(entry["count"] for entry in document[key]) >= count:

@@ -79,7 +79,7 @@ async def test_one_too_many_is_told_and_the_others_are_served(scene: Scene, work
             # A new configuration can be loaded while all places are taken.
             scene.path.write_text(scene.text(more, origin="new"))
             await program.says("^configuration reloaded$")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (await get(scene.public))[-3:] != b"yes":
                 pass
         assert [line for line in program.lines if line["level"] == "error"] == []

@@ -23,7 +23,7 @@ async def started(scene: Scene, stdout: int, *before: str) -> asyncio.subprocess
 async def serves_and_ends(scene: Scene, process: asyncio.subprocess.Process) -> int:
     """Wait until it serves, expect answers, end it; give its exit status."""
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             answer = b""
             while not answer:
                 try:

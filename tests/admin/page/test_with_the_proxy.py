@@ -66,7 +66,7 @@ class Running:
 
     async def page_with(self, *words: str) -> str:
         """Read the page until it has these words; what workers count and files change takes its moment."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 said = await self.page()
                 if all(word in said for word in words):

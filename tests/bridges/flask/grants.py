@@ -39,7 +39,7 @@ class Server:
     """A server on a port, asked over one connection."""
 
     def __init__(self, port: int) -> None:
-        self._connection = HTTPConnection("127.0.0.1", port, timeout=30)
+        self._connection = HTTPConnection("127.0.0.1", port, timeout=60)
         self._answers: dict[tuple[str, str, tuple[tuple[str, str], ...]], tuple[int, dict[bytes, bytes]]] = {}
 
     def ask(self, method: str, path: str, **fields: str) -> tuple[int, dict[bytes, bytes]]:
