@@ -48,7 +48,20 @@ class Ports:
         }
 
 
-@click.command(short_help="Show it work, with a sample backend and a page.")
+EPILOG = """\b
+Examples:
+  corsproxy demo
+  corsproxy demo -c config/corsproxy.yaml
+
+\b
+Exit status:
+  0  ended by Ctrl-C or a signal
+  1  a part could not start, or ended by itself
+  2  the call or the rules were refused
+"""
+
+
+@click.command(epilog=EPILOG, short_help="Show it work, with a sample backend and a page.")
 @click.option(
     "-c",
     "--config",

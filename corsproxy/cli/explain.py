@@ -34,10 +34,10 @@ ALLOWED, DENIED, REFUSED = 0, 1, 2
 EPILOG = """\b
 Examples:
   corsproxy explain --origin https://app.example.com --path /api/users
-  corsproxy explain --origin https://app.example.com --method PUT --header Authorization --credentials
+  corsproxy explain --origin https://app.example.com --method PUT --header Authorization --credentials \\
       --path https://api.example.com/api/users/1
   corsproxy explain --curl "$(pbpaste)"
-  corsproxy explain --console "Access to fetch at 'https://api.example.com/api' from origin …"
+  pbpaste | corsproxy explain --console -
   corsproxy explain --har recorded.har --entry 12 --json
 
 \b

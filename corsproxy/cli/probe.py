@@ -38,7 +38,7 @@ STATUSES = {
 EPILOG = """\b
 Examples:
   corsproxy probe https://api.example.com/users --origin https://app.example.com
-  corsproxy probe https://api.example.com/users/1 --origin https://app.example.com --method PUT
+  corsproxy probe https://api.example.com/users/1 --origin https://app.example.com --method PUT \\
       --header 'Content-Type: application/json' --credentials --preflight-only
   corsproxy probe --curl "$(pbpaste)" --send
   corsproxy probe http://localhost:8080/ --origin https://app.example.com --json

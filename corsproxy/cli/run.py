@@ -33,7 +33,7 @@ Examples:
   corsproxy run -c /etc/corsproxy/corsproxy.yaml
   corsproxy run -c config/corsproxy.yaml --upstream http://127.0.0.1:5000
   corsproxy run --upstream http://127.0.0.1:5000 --allow-origin https://app.example.com
-  corsproxy run --upstream unix:/run/gunicorn.sock --allow-origin https://app.example.com
+  corsproxy run --upstream unix:/run/gunicorn.sock --allow-origin https://app.example.com \\
       --allow-credentials --allow-method PUT --allow-header Authorization --listen 127.0.0.1:8080
 
 \b
