@@ -67,7 +67,7 @@ async def test_new_settings_are_told(desk: MakeDesk) -> None:
 
 
 async def test_it_leaves_when_nobody_looks_any_more(desk: MakeDesk) -> None:
-    one = desk(ECHO, idle=0.01)
+    one = desk(ECHO, idle=0.2)
     await one.ask("{}", SETTINGS)
     process = psutil.Process(one.pid)
     while one.pid is not None or process.is_running():  # noqa: ASYNC110 -- as below
