@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.steady import STEP, SteadyAsyncio, SteadyUvloop
+from tests.steady import STEP, SteadyAsyncio, SteadyUvloop, skip
 
 LOOPS = pytest.mark.parametrize("loop", [SteadyAsyncio, SteadyUvloop])
 Loop = Callable[[], asyncio.AbstractEventLoop]
@@ -56,3 +56,18 @@ def test_it_goes_on_where_nothing_waits(loop: Loop) -> None:
 
     with asyncio.Runner(loop_factory=loop) as runner:
         runner.run(spin())
+
+
+@LOOPS
+def test_an_hour_can_be_skipped(loop: Loop) -> None:
+    async def wait() -> list[str]:
+        met: list[str] = []
+        running = asyncio.get_running_loop()
+        running.call_later(3600, met.append, "an hour")
+        running.call_later(3700, met.append, "more")
+        skip(3650)
+        await asyncio.sleep(2 * STEP)
+        return met
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        assert runner.run(wait()) == ["an hour"]

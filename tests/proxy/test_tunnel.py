@@ -10,6 +10,7 @@ from corsproxy.cors.vocabulary import Kind, Reason
 from tests.proxy.conftest import Staged
 from tests.proxy.test_flow import BOUND, fill
 from tests.proxy.wire import FORWARDED, GET, HOST, NONE_OPEN, OK, ORIGIN, RULE, Peer, Stage, get, until
+from tests.steady import skip
 
 KEY = b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 ASK = b"Connection: Upgrade\r\nUpgrade: websocket\r\n" + KEY
@@ -159,13 +160,15 @@ async def test_silence_ends_it(staged: Staged) -> None:
 
 
 async def test_ordinary_timeouts_do_not_end_it(staged: Staged) -> None:
-    short = Timeouts(
-        client_header=0.1, client_body=0.1, client_idle=0.1, upstream_response=0.1, upstream_idle_body=0.1
+    others = Timeouts(
+        client_header=10, client_body=10, client_idle=10, upstream_response=10, upstream_idle_body=10
     )
-    stage = await staged(timeouts=short)
+    stage = await staged(timeouts=others)
     client, peer = await switched(stage)
-    since = stage.engine.now
-    await until(lambda: stage.engine.now > since + 0.4)
+    for _ in range(4):
+        since = stage.engine.now
+        skip(10)
+        await until(lambda since=since: stage.engine.now >= since + 10)  # type: ignore[misc]
     await client.send(b"up")
     assert await peer.take(2) == b"up"
     await peer.send(b"down")
