@@ -55,7 +55,7 @@ class Exchange:
     _text = b""  # the request's head as the backend gets it
     _kept: KeptBody | None = None
     _framed = False  # a close-delimited response that we chunk
-    _retried = False
+    wants_fresh = False  # it is being sent once more
     _is_over = False
     _status = 0
     _fault: Fault | None = None
@@ -112,7 +112,7 @@ class Exchange:
                 head, self._forwarding.lines, engine.upstream_host, engine.upstream_authority
             )
             self._pool = engine.pool
-            if not self._pool.acquire(self, is_repeatable=head.method in _IDEMPOTENT):
+            if not self._pool.acquire(self):
                 self.failed(
                     fault(Reason.QUEUE_FULL, "all connections to the backend are busy and the queue is full")
                 )
@@ -157,9 +157,9 @@ class Exchange:
             self.moved = self.client.engine.now
         elif not self.is_sent:
             self.client.hold_reading(True)
-        if upstream is None or self._is_repeatable:
+        if upstream is None or self.is_repeatable:
             if self._kept is None:
-                self._kept = KeptBody(is_repeatable=self._is_repeatable)
+                self._kept = KeptBody(is_repeatable=self.is_repeatable)
             self._kept.add(piece, is_sent=upstream is not None)
 
     def release_head(self) -> None:
@@ -169,22 +169,23 @@ class Exchange:
         self.holds_head = False
 
     @property
-    def _is_repeatable(self) -> bool:
+    def is_repeatable(self) -> bool:
+        """Whether its method is idempotent."""
         return self.head.method in _IDEMPOTENT
 
     def can_retry(self) -> bool:
         """Tell whether the request may be sent once more over a fresh connection (RFC 9110 §9.2.2)."""
         return (
-            not self._retried
+            not self.wants_fresh
             and not self.response_begun
             and self.is_sent
-            and self._is_repeatable
+            and self.is_repeatable
             and (self._kept is None or self._kept.is_whole)
         )
 
     def retry(self) -> None:
         """Send the request once more over a fresh connection."""
-        self._retried = True
+        self.wants_fresh = True
         self.upstream = None
         pool = self.client.engine.pool
         self._pool = pool

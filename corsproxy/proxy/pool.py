@@ -28,6 +28,7 @@ class Pooled(Protocol):
     """What the pool asks of a connection to the backend."""
 
     idle_since: float
+    is_reused: bool  # it has carried an exchange before
 
     @property
     def is_closing(self) -> bool:
@@ -53,6 +54,11 @@ class Waiting(Protocol):
 
     waiting_since: float
     is_sent: bool  # the request is whole
+    wants_fresh: bool  # a connection that was used before has failed it
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether it may be sent twice."""
 
     def failed(self, fault: Fault) -> None:
         """Do without."""
@@ -90,7 +96,7 @@ class Pool:
         self._connecting: set[asyncio.Task[None]] = set()
         self._is_retired = False
 
-    def acquire(self, exchange: Waiting, *, is_repeatable: bool = True) -> bool:
+    def acquire(self, exchange: Waiting) -> bool:
         """Give `exchange` a connection now or as soon as one is there; return False where the queue is full.
 
         What cannot be sent twice goes over no connection whose end has already come to the kernel.
@@ -99,7 +105,7 @@ class Pool:
             # Its body may be here already and only wait to be read: looked at again in the loop's next turn.
             asyncio.get_running_loop().call_soon(self._serve_waiting)
             return self._queue(exchange)
-        connection = self._take_idle(is_repeatable=is_repeatable)
+        connection = self._take_idle(is_repeatable=exchange.is_repeatable)
         if connection is None:
             return self.acquire_fresh(exchange)
         connection.serve(exchange)
@@ -143,10 +149,17 @@ class Pool:
 
     def release(self, connection: Pooled) -> None:
         """Take back a connection that can be used again."""
-        if self._waiting and (waiting := self._next()) is not None:
+        at = self._due() if self._waiting else -1
+        if at >= 0 and _suits(connection, self._waiting[at]):
+            waiting = self._waiting[at]
+            del self._waiting[at]
             connection.serve(waiting)
             return
         self._active.discard(connection)
+        if at >= 0:
+            connection.close()
+            self._connect_if_due()
+            return
         if self._is_retired:
             connection.close()
             return
@@ -173,15 +186,6 @@ class Pool:
         if self._waiting:
             self._serve_waiting()
 
-    def _next(self) -> Waiting | None:
-        """Take out of the queue who is to be served next; None where nobody may be."""
-        at = self._due() if self._waiting else -1
-        if at < 0:
-            return None
-        waiting = self._waiting[at]
-        del self._waiting[at]
-        return waiting
-
     def _due(self) -> int:
         """Return the place of who is to be served next in a queue that is not empty; -1 for nobody."""
         if self._waiting[0].is_sent or not self._has_many_uploads:
@@ -190,7 +194,7 @@ class Pool:
 
     def _serve_waiting(self) -> None:
         """Serve those whose turn has come without a connection having been given back."""
-        while self._waiting and self._due() >= 0:
+        while self._waiting and (at := self._due()) >= 0 and not self._waiting[at].wants_fresh:
             connection = self._take_idle(is_repeatable=False)
             if connection is None:
                 break
@@ -288,6 +292,13 @@ class Pool:
         if self._waiting:
             self._waiting.popleft().failed(why)
         self._connect_if_due()
+
+
+def _suits(connection: Pooled, waiting: Waiting) -> bool:
+    """Tell whether it may carry what waits: where it was used before, its end may be on the way, or here already."""
+    if not connection.is_reused:
+        return True
+    return not waiting.wants_fresh and (waiting.is_repeatable or connection.is_quiet)
 
 
 def _share(whole: int) -> int:

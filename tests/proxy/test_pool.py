@@ -248,6 +248,47 @@ async def test_it_is_sent_again_once(stage: Stage) -> None:
     assert stage.backend.is_untouched()
 
 
+async def test_what_is_sent_again_waits_for_a_fresh_connection(staged: Staged) -> None:
+    stage = await staged()
+    stage.engine.adopt(stage.with_upstream(max_connections=1))
+    first, peer = await used(stage)
+    second = await stage.connect()
+    await first.send(get(b"/1"))
+    await peer.request()
+    await second.send(get(b"/2"))
+    await until(lambda: stage.engine.gauges().upstream_queue == 1)
+    peer.close()
+    between = await stage.backend.accept()
+    assert (await between.request()).head.startswith(b"GET /2 ")
+    await between.send(OK)
+    assert (await second.response()).body == b"ok"
+    fresh = await stage.backend.accept()
+    assert (await fresh.request()).head.startswith(b"GET /1 ")
+    await fresh.send(OK)
+    assert (await first.response()).body == b"ok"
+    assert await between.ended()
+
+
+@pytest.mark.parametrize("request_", [NOT_IDEMPOTENT["POST"], NOT_IDEMPOTENT["POST of nothing"]])
+async def test_what_waits_and_cannot_be_sent_twice_goes_over_no_connection_that_has_ended(
+    staged: Staged, request_: bytes
+) -> None:
+    stage = await staged()
+    stage.engine.adopt(stage.with_upstream(max_connections=1))
+    first, second = await stage.connect(), await stage.connect()
+    peer = await stage.ask(first, GET)
+    await peer.request()
+    await second.send(request_)
+    await until(lambda: stage.engine.gauges().upstream_queue == 1)
+    peer.send_some(OK)
+    peer.close()
+    assert (await first.response()).body == b"ok"
+    fresh = await stage.backend.accept()
+    assert (await fresh.request()).head.startswith(b"POST / ")
+    await fresh.send(OK)
+    assert (await second.response()).body == b"ok"
+
+
 async def test_a_fresh_connection_that_dies_says_something(stage: Stage) -> None:
     client = await stage.connect()
     peer = await stage.ask(client, GET)
