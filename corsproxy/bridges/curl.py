@@ -16,45 +16,18 @@ __all__ = ["Command", "read_command", "read_curl", "words_of"]
 
 # curl(1): options with a value that say nothing of the request's head.
 _VALUED = frozenset(
-    [
-        "-o",
-        "--output",
-        "-m",
-        "--max-time",
-        "--connect-timeout",
-        "-x",
-        "--proxy",
-        "-w",
-        "--write-out",
-        "--resolve",
-        "--connect-to",
-        "-c",
-        "--cookie-jar",
-        "--cacert",
-        "--capath",
-        "-E",
-        "--cert",
-        "--key",
-        "--retry",
-        "--retry-delay",
-        "-T",
-        "--upload-file",
-        "--interface",
-        "-U",
-        "--proxy-user",
-        "-r",
-        "--range",
-        "--limit-rate",
-        "-K",
-        "--config",
-        "-C",
-        "--continue-at",
-        "--max-redirs",
-        "--ciphers",
-        "--unix-socket",
-        "--noproxy",
-        "--tls-max",
-    ]
+    (  # noqa: SIM905 -- a line a name would be a page
+        "-C -D -E -K -P -Q -U -Y -c -m -o -r -t -w -x -y -z --abstract-unix-socket --alt-svc --aws-sigv4 --cacert --capath --cert "
+        "--cert-type --ciphers --config --connect-timeout --connect-to --continue-at --cookie-jar --crlfile --curves --delegation "
+        "--dns-interface --dns-ipv4-addr --dns-ipv6-addr --dns-servers --doh-url --dump-header --ech --engine --etag-compare "
+        "--etag-save --expect100-timeout --happy-eyeballs-timeout-ms --hsts --interface --keepalive-time --key --key-type --krb "
+        "--libcurl --limit-rate --local-port --login-options --max-filesize --max-redirs --max-time --netrc-file --noproxy --output "
+        "--output-dir --parallel-max --pass --pinnedpubkey --preproxy --proto --proto-default --proto-redir --proxy --proxy-cacert "
+        "--proxy-cert --proxy-header --proxy-key --proxy-user --proxy1.0 --quote --range --rate --request-target --resolve --retry "
+        "--retry-delay --retry-max-time --service-name --socks4 --socks4a --socks5 --socks5-hostname --speed-limit --speed-time "
+        "--stderr --time-cond --tls-max --tls13-ciphers --trace --trace-ascii --trace-config --unix-socket --url-query --variable "
+        "--write-out"
+    ).split()
 )
 _DATA = frozenset(
     [
@@ -140,15 +113,14 @@ class _Reading:
         if not word.startswith("-") or word == "-":
             self._url = self._url or word
             return
-        option, value = _split(word)
-        is_field = option in {"-H", "--header"}
-        takes = is_field or option in _VALUED | _DATA | set(_NAMED) or option in _OWN_VALUE
-        if takes and value is None:
-            value = next(rest, None)
+        for option, written in _options(word):
+            value = next(rest, None) if written is None and option in _TAKING else written or ""
             if value is None:
                 raise BadPaste(f"The command ends after {option}: paste all of it.")
-        value = value or ""
-        if is_field:
+            self._take_option(option, value)
+
+    def _take_option(self, option: str, value: str) -> None:
+        if option in {"-H", "--header"}:
             self._take_field(value)
         elif option in {"-X", "--request"}:
             self._method = value
@@ -159,6 +131,11 @@ class _Reading:
             self._cookie = value if "=" in value else self._cookie  # else a file
         elif option in {"-u", "--user"}:
             self._fields.append(("Authorization", f"Basic {base64.b64encode(value.encode()).decode()}"))
+        elif option == "--oauth2-bearer":
+            self._fields.append(("Authorization", f"Bearer {value}"))
+        elif option in {"-T", "--upload-file"}:
+            self._method = self._method or "PUT"
+            self._unread = f"{option} {value} is a file, which is not read here"
         elif option in _NAMED:
             self._fields.append((_NAMED[option], value))
         elif option in _DATA:
@@ -207,17 +184,25 @@ class _Reading:
         return Command(question, stripped, body, self._cookie or None, self._unread)
 
 
-_OWN_VALUE = frozenset({"-X", "--request", "--url", "-b", "--cookie", "-u", "--user"})
+_TAKING = (
+    {"-H", "--header", "-X", "--request", "--url", "-b", "--cookie", "-u", "--user", "--oauth2-bearer"}
+    | {"-T", "--upload-file", *_NAMED}
+    | _DATA
+    | _VALUED
+)
 
 
-def _split(word: str) -> tuple[str, str | None]:
-    """Take apart `--name=value` (not curl's, but people's) and `-Xvalue`."""
+def _options(word: str) -> Iterator[tuple[str, str | None]]:
+    """Take apart `--name=value` (not curl's, but people's), `-Xvalue` and `-sXvalue`."""
     if word.startswith("--"):
         name, equals, value = word.partition("=")
-        return name, value if equals else None
-    short, value = word[:2], word[2:]
-    takes = short in _VALUED | _DATA | set(_NAMED) | _OWN_VALUE | {"-H"}
-    return short, value if takes and value else None
+        yield name, value if equals else None
+        return
+    for at, letter in enumerate(word[1:], start=2):
+        if f"-{letter}" in _TAKING:
+            yield f"-{letter}", word[at:] or None
+            return
+        yield f"-{letter}", None
 
 
 def words_of(text: str) -> list[str]:

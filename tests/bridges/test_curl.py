@@ -1,5 +1,7 @@
 """Commands for curl as browsers copy them, and as people write them."""
 
+from dataclasses import replace
+
 import pytest
 
 from corsproxy.bridges.curl import read_command, read_curl, words_of
@@ -148,11 +150,16 @@ def test_a_command_is_read(text: str, expected: Question) -> None:
         ("-d x", "--data-ascii x"),
         ("-d x", "--data-raw=x"),
         ("-d x", "--data-binary x"),
+        ("-T a.txt", "--upload-file a.txt"),
+        ("-F a=1", "--form a=1"),
+        ("-F a=1", "--form-string a=1"),
+        ("-H 'Authorization: Bearer it'", "--oauth2-bearer it"),
     ],
 )
 def test_short_and_long_options_are_the_same(short: str, long: str) -> None:
     bare, one, other = (read_command(f"curl https://h/ {options}") for options in ("", short, long))
-    assert one == other != bare
+    unread = replace(other, unread=other.unread.replace(long.partition(" ")[0], short[:2]))
+    assert one == unread != bare
 
 
 @pytest.mark.parametrize(
@@ -186,3 +193,105 @@ def test_what_cannot_be_read_says_why(text: str, said: str) -> None:
     with pytest.raises(BadPaste) as caught:
         read_curl(text)
     assert str(caught.value).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("bundled", "apart"),
+    [
+        ("-sX PUT", "-s -X PUT"),
+        ("-sXPUT", "-s -X PUT"),
+        ("-sSLX DELETE -k", "-s -S -L -X DELETE -k"),
+        ("-sI", "-I"),
+        ("-isH 'X-A: 1'", "-H 'X-A: 1'"),
+        ("-Gsd a=1", "-G -d a=1"),
+        ("-so /dev/null", "-s -o /dev/null"),
+    ],
+)
+def test_letters_may_stand_together(bundled: str, apart: str) -> None:
+    assert read_command(f"curl {bundled} https://h/") == read_command(f"curl {apart} https://h/")
+    assert read_command(f"curl {bundled} https://h/").question.url.startswith("https://h/")
+
+
+# Of curl(1), what people use beside what a browser writes.
+SAY_NOTHING = (  # noqa: SIM905 -- a line a name would be longer than what it tests
+    "-C -D -E -K -U -Y -c -m -o -r -w -x -y -z --aws-sigv4 --cacert --capath --cert --cert-type --ciphers --config "
+    "--connect-timeout --connect-to --continue-at --cookie-jar --dns-servers --doh-url --dump-header --etag-save --hsts "
+    "--interface --keepalive-time --key --limit-rate --local-port --max-filesize --max-redirs --max-time --netrc-file "
+    "--noproxy --output --output-dir --pass --pinnedpubkey --proto --proxy --proxy-header --proxy-user --range --rate "
+    "--request-target --resolve --retry --retry-delay --retry-max-time --socks5 --socks5-hostname --speed-limit --speed-time "
+    "--stderr --time-cond --tls-max --tls13-ciphers --trace --trace-ascii --unix-socket --url-query --write-out"
+).split()
+
+
+@pytest.mark.parametrize("option", SAY_NOTHING)
+def test_the_value_of_an_option_is_no_address(option: str) -> None:
+    assert read_command(f"curl {option} value https://h/") == read_command("curl https://h/")
+
+
+@pytest.mark.parametrize(
+    "option", ["-k", "-L", "-v", "--compressed", "--insecure", "--http1.1", "-#", "--no-such"]
+)
+def test_a_flag_takes_no_value(option: str) -> None:
+    assert read_command(f"curl {option} https://h/") == read_command("curl https://h/")
+
+
+FORM = ("Content-Type", "application/x-www-form-urlencoded")
+
+
+@pytest.mark.parametrize(
+    ("options", "method", "fields", "body"),
+    [
+        ("-d a=1 -d b=2", "POST", (FORM,), b"a=1&b=2"),
+        ("-d ''", "POST", (FORM,), b""),
+        ("--data-raw @x", "POST", (FORM,), b"@x"),
+        ("--data-urlencode 'a b'", "POST", (FORM,), b"a+b"),
+        ("--data-urlencode '=a b'", "POST", (FORM,), b"a+b"),
+        ("--data-urlencode 'n=a b@c'", "POST", (FORM,), b"n=a+b%40c"),
+        ("-d a -H 'content-type: text/plain'", "POST", (("content-type", "text/plain"),), b"a"),
+        ("-X PATCH -d a", "PATCH", (FORM,), b"a"),
+        (
+            "--json '{}'",
+            "POST",
+            (("Content-Type", "application/json"), ("Accept", "application/json")),
+            b"{}",
+        ),
+        ("-H 'X-Empty;' -H 'X-None:' -H 'X-A:1'", "GET", (("X-None", ""), ("X-A", "1")), None),
+    ],
+)
+def test_what_would_be_sent(
+    options: str, method: str, fields: tuple[tuple[str, str], ...], body: bytes | None
+) -> None:
+    command = read_command(f"curl https://h/ {options}")
+    sent = (command.question.request.method, command.fields, command.body, command.cookie, command.unread)
+    assert sent == (method, fields, body, None, "")
+
+
+@pytest.mark.parametrize(
+    ("options", "method", "unread"),
+    [
+        ("-d @a.json", "POST", "-d @a.json is a file, which is not read here"),
+        ("--data-urlencode n@a.txt", "POST", "--data-urlencode n@a.txt is a file, which is not read here"),
+        ("-d a=1 -d @a.json", "POST", "-d @a.json is a file, which is not read here"),
+        ("-F a=1", "POST", "-F is a form, which is not put together here"),
+        ("-T a.txt", "PUT", "-T a.txt is a file, which is not read here"),
+        ("-X POST -T a.txt", "POST", "-T a.txt is a file, which is not read here"),
+    ],
+)
+def test_what_is_not_read_is_said(options: str, method: str, unread: str) -> None:
+    command = read_command(f"curl https://h/ {options}")
+    assert (command.question.request.method, command.body, command.unread) == (method, None, unread)
+
+
+@pytest.mark.parametrize(
+    ("options", "cookie", "credentials"),
+    [
+        ("-b a=1", "a=1", True),
+        ("-b jar.txt", None, True),
+        ("-H 'Cookie: a=1; b=2'", "a=1; b=2", True),
+        ("-H 'Cookie:'", None, False),
+        ("", None, False),
+    ],
+)
+def test_cookies(options: str, cookie: str | None, credentials: bool) -> None:
+    command = read_command(f"curl https://h/ -H 'Origin: {APP}' {options}")
+    assert (command.cookie, command.question.request.credentials) == (cookie, credentials)

@@ -233,13 +233,16 @@ async def test_secrets_in_a_pasted_command_are_not_sent(site: Site, opened: Open
     shown = await opened(site.address)
     command = (
         "curl 'https://api.example.com/api/x' -H 'Origin: https://new.example' -H 'Authorization: Bearer s3cret'"
-        " -H 'Cookie: a=s3cret' -b 's3cret=1; t=2' --cookie s3cret=2 -u me:s3cret"
+        " -H 'Cookie: a=s3cret' -b 's3cret=1; t=2' --cookie s3cret=2 -u me:s3cret --user=me:s3cret -sub:s3cret -kLu 'me:s3cret'"
+        " --oauth2-bearer s3cret -U me:s3cret -XPUT --data-binary @user"
     )
     await shown.page.fill("#ask-paste", command)
     await shown.page.click("text=Explain")
     await shown.page.wait_for_selector("#answer")
     assert "s3cret" not in shown.page.url
-    assert "with credentials, headers Authorization" in await shown.text("#answer .facts")
+    facts = await shown.text("#answer .facts")
+    assert "PUT https://api.example.com/api/x" in facts
+    assert "with credentials, headers Authorization" in facts
 
 
 async def test_by_keyboard_alone(site: Site, opened: Opened) -> None:

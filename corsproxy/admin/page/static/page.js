@@ -152,7 +152,10 @@ document.querySelector("form").addEventListener("submit", (event) => {
   const pasted = event.target.elements.namedItem("paste");
   pasted.value = pasted.value
     .replace(/((?:cookie|authorization|proxy-authorization):\s*)[^'"\n]+/gi, "$1removed")
-    .replace(/((?:^|\s)(?:-b|--cookie|-u|--user)\s+)('[^']*'|"[^"]*"|\$'[^']*'|\S+)/g, "$1removed");
+    .replace(
+      /((?:^|\s)(?:--(?:cookie|user|proxy-user|oauth2-bearer)(?:\s+|=)|-[fgGiIJkLOqRsSv#]*[buU]\s*))('[^']*'|"[^"]*"|\$'[^']*'|\S+)/g,
+      "$1removed",
+    );
   for (const field of event.target.elements) if (field.type !== "checkbox" && !field.value) field.disabled = true;
 });
 addEventListener("pageshow", () => {
