@@ -6,11 +6,13 @@ import signal
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.processes import ROOT
 from tests.service.backend import get
 from tests.service.program import Program, Scene
 
-CLOSED = "import os, sys; os.close(1); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+CLOSED = "import os, sys; [*map(os.close, {descriptors})]; os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
 
 
 async def started(scene: Scene, stdout: int, *before: str) -> asyncio.subprocess.Process:
@@ -62,6 +64,14 @@ async def test_nobody_reads_any_more(scene: Scene) -> None:
     assert await serves_and_ends(scene, process) == 0
 
 
-async def test_no_standard_output_at_all(scene: Scene) -> None:
+# Whatever is opened next gets these numbers: a socket of ours, which no line may reach.
+@pytest.mark.parametrize("descriptors", [(1,), (2,), (0, 1, 2)], ids=str)
+async def test_no_standard_output_at_all(scene: Scene, descriptors: tuple[int, ...]) -> None:
     scene.path.write_text(scene.text("workers: 2\nlog: {access: all}\n"))
-    assert await serves_and_ends(scene, await started(scene, asyncio.subprocess.DEVNULL, "-c", CLOSED)) == 0
+    assert (
+        await serves_and_ends(
+            scene,
+            await started(scene, asyncio.subprocess.DEVNULL, "-c", CLOSED.format(descriptors=descriptors)),
+        )
+        == 0
+    )
