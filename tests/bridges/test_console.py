@@ -112,6 +112,18 @@ def test_what_the_browser_writes_after_a_line_takes_nothing_from_it() -> None:
     assert read_console(f"{text}\nGET {URL} net::ERR_FAILED 200 (OK)")[1] is Cause.ORIGIN_MISSING
 
 
+def test_a_line_that_a_terminal_has_wrapped_is_one() -> None:
+    text = CHROME.format(initiator="fetch", url=URL, led="", origin=APP) + CAUSES[Cause.ORIGIN_MISSING].chrome
+    wrapped = text.replace(" has been ", "\n   has been ").replace(" requested", "\n\trequested")
+    assert read_console(f"  {wrapped}\n") == read_console(text)
+
+
+@pytest.mark.parametrize("first", ["http://api.example.com/x", "http://api.example.com:443/x"])
+def test_the_usual_ports_are_one_servers(first: str) -> None:
+    text = CHROME.format(initiator="fetch", url=URL, led=f" (redirected from '{first}')", origin=APP)
+    assert read_console(text + CAUSES[Cause.ORIGIN_MISSING].chrome)[1] is Cause.ORIGIN_MISSING
+
+
 def test_what_a_line_leaves_open_is_said() -> None:
     line = (
         CHROME.format(initiator="fetch", url=URL, led="", origin=APP)

@@ -52,6 +52,22 @@ def test_the_first_failure() -> None:
     assert question.notes == ("This is entry 5 of 7, the first that failed for its page.",)
 
 
+@pytest.mark.parametrize(
+    ("failed", "is_failure"),
+    [
+        (entry(f"{URL}a", 0, allow=APP), True),
+        (entry(f"{URL}a", 200), True),
+        (entry(f"{URL}a", 500, allow=APP), False),
+        (entry("wss://api.example.com/a", 101, _resourceType="websocket"), False),
+        (entry("wss://api.example.com/a", 200, _resourceType="websocket", allow=APP), True),
+    ],
+)
+def test_what_is_a_failure(failed: dict[str, Any], is_failure: bool) -> None:
+    failed["response"]["headers"].append({"name": "X-Other", "value": "https://b.example"})
+    last = entry(f"{URL}last", 0)
+    assert read_har(har([failed, last])).request.path == ("/a" if is_failure else "/last")
+
+
 @pytest.mark.parametrize(("at", "path"), [(5, "/other"), (6, "/live")])
 def test_other_ways_to_fail(at: int, path: str) -> None:
     assert read_har(har([*ENTRIES[:4], ENTRIES[at]])).request.path == path

@@ -26,7 +26,7 @@ def local_network_note(page: str, origin: str, address: str) -> str:
     if (here, there) not in _FURTHER_IN:
         return ""
     where = f"{host}{f' ({address})' if address and address != host else ''} {_NAMES[there]}"
-    if page.startswith("http://") and not is_trustworthy(page):
+    if page.startswith("http://"):
         return (
             f"{where}: to a page on http from another network Chrome refuses it (Local Network Access, since 142). "
             "No response field allows it: serve the page over https."

@@ -50,7 +50,7 @@ def readable_of(answer: Answer, method: str, *, include: bool, is_cors: bool) ->
     """Say what of an answer a page gets."""
     came = tuple(dict.fromkeys(name.decode("latin-1") for name, _ in answer.fields))
     exposed = _exposed(answer, include=include)
-    is_all = not is_cors or ("*" in exposed and not include)
+    is_all = not is_cors or "*" in exposed
     fields, hidden = [], []
     for name in came:
         lower = name.lower()

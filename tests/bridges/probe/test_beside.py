@@ -34,6 +34,26 @@ def test_what_a_page_can_read(
     assert (told.status, shown, told.hidden, told.has_body) == (200, fields, hidden, True)
 
 
+def test_what_every_page_may_read_and_what_nobody_misses() -> None:
+    """https://fetch.spec.whatwg.org/#cors-safelisted-response-header-name."""
+    readable = (
+        "Cache-Control",
+        "Content-Language",
+        "Content-Length",
+        "Content-Type",
+        "Expires",
+        "Last-Modified",
+        "Pragma",
+    )
+    never = ("Set-Cookie", "Set-Cookie2")
+    of_no_interest = ("Connection", "Date", "Keep-Alive", "Server", "Transfer-Encoding", "Vary", "Via")
+    came = answer(200, *(f"{name}: 1" for name in (*readable, *never, *of_no_interest, "Access-Control-X")))
+    told = readable_of(came, "GET", include=False, is_cors=True)
+    assert (told.fields, told.hidden) == (readable, ())
+    own = readable_of(came, "GET", include=True, is_cors=False)
+    assert (own.fields, own.hidden) == ((*readable, *of_no_interest, "Access-Control-X"), ())
+
+
 @pytest.mark.parametrize(
     ("method", "came"),
     [
@@ -160,6 +180,8 @@ def test_caches_are_no_matter_where_they_cannot_be_asked() -> None:
         ("http://localhost:3000", "http://localhost:5000", "127.0.0.1", ""),
         ("http://10.0.0.2", "http://10.0.0.1", "", ""),
         ("https://nas.local", "http://localhost", "", "localhost is this machine itself: for"),
+        ("http://nas.local", "http://localhost", "", "localhost is this machine itself: to a page on http"),
+        ("null", "http://localhost", "", "localhost is this machine itself: for"),
     ],
 )
 def test_local_network_access(page: str, origin: str, address: str, begins: str) -> None:
@@ -173,6 +195,8 @@ def test_mixed_content_has_its_exceptions_told() -> None:
     assert "once its visitor has allowed" in mixed_content_notes("https://a.example", "http://10.0.0.1")
     assert mixed_content_notes("https://a.example", "http://b.example") == ""
     assert mixed_content_notes("http://a.example", "http://localhost") == ""
+    assert mixed_content_notes("https://a.example", "https://localhost") == ""
+    assert mixed_content_notes("https://a.example", "https://10.0.0.1") == ""
 
 
 @pytest.mark.parametrize(
@@ -206,3 +230,32 @@ def test_sites_and_spaces() -> None:
         space_of(host) for host in ("169.254.0.1", "::ffff:10.0.0.1", "8.8.8.8", "x.local", "x.example")
     ]
     assert spaces == [Space.LOCAL, Space.LOCAL, Space.PUBLIC, Space.LOCAL, Space.UNKNOWN]
+
+
+@pytest.mark.parametrize("grant", [OWN[0], *STAR])
+def test_an_answer_that_is_granted_past_all_caches_is_stale(grant: str) -> None:
+    def cached(sent: Sent) -> Answer:
+        is_past = "corsproxy-probe" in sent.url and field(sent, "origin") == APP
+        return answer(200, grant) if is_past else answer(200, "Age: 5")
+
+    report, sent = ask(Asked(origin=APP, url=f"{API}/a"), cached)
+    assert report.cache is not None
+    assert (report.outcome, report.cache.finding) == (Outcome.BLOCKED, CacheFinding.STALE)
+    assert (sent[-1].url, field(sent[-1], "origin")) == (f"{API}/a?corsproxy-probe=marker", APP)
+    assert report.advice[0] == (
+        "Empty the cache before the server, and send Vary: Origin on every answer of this path, also without Origin."
+    )
+
+
+def test_an_answer_that_is_another_past_all_caches_is_not_stale() -> None:
+    report, _ = ask(Asked(origin=APP, url=f"{API}/a"), lambda _: answer(200, *ALSO))
+    assert report.cache is not None
+    assert report.cache.finding is not CacheFinding.STALE
+
+
+def test_the_pages_own_origin_needs_no_grant() -> None:
+    report, sent = ask(Asked(origin=APP, url=f"{APP}/a", method="POST", sends=True), lambda _: answer(200))
+    assert (report.outcome, report.reason, report.cache) == (Outcome.READABLE, "same_origin", None)
+    assert [(each.method, field(each, "origin")) for each in sent] == [("POST", APP)]
+    report, sent = ask(Asked(origin=APP, url=f"{APP}/a"), lambda _: answer(200))
+    assert (report.outcome, [field(each, "origin") for each in sent]) == (Outcome.READABLE, [None])

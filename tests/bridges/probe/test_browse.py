@@ -7,7 +7,7 @@ import pytest
 from corsproxy.bridges.probe.exchange import Answer, Asked, Failure, FailureKind, Sent
 from corsproxy.bridges.probe.report import Outcome
 from corsproxy.bridges.probe.requests import USER_AGENT
-from corsproxy.cors.checks import Step
+from corsproxy.cors.checks import Cause, Step
 from tests.bridges.probe.dialogue import API, APP, answer, ask, field, of_the_walk
 
 OTHER = "https://other.example.net"
@@ -330,6 +330,15 @@ def test_a_user_name_within_the_pages_own_origin_is_followed() -> None:
     ways = {f"{APP}/a": (302, "https://u:p@app.example.com/b")}
     report, sent = ask(asking(url=f"{APP}/a"), Redirecting(ways))
     assert (report.outcome, of_the_walk(sent)) == (Outcome.READABLE, [f"GET {APP}/a", f"GET {APP}/b"])
+
+
+def test_a_user_name_across_origins_has_a_cause_of_its_own_and_is_not_shown() -> None:
+    ways = {f"{API}/a": (302, "https://u:p@other.example/b")}
+    failed = ask(asking(), Redirecting(ways))[0].hops[-1].checks[-1]
+    assert (failed.cause, failed.subject) == (
+        Cause.REDIRECT_CREDENTIALS,
+        "https://other.example/b comes with a user name or password, which is not allowed across origins.",
+    )
 
 
 def test_a_redirect_from_https_to_http_is_mixed_content() -> None:
