@@ -5,7 +5,8 @@ refuse any call after `connection_lost`. What the peer does not read is held; wh
 """
 
 import asyncio
-import socket
+import os
+import select
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -22,15 +23,6 @@ class StoppedClock(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         super().__init__()
         self._now = 1000.0
-        # For those who ask the kernel whether something has come.
-        self.quiet, self._other = socket.socketpair()
-        self.loud = self._other.dup()
-        self.quiet.send(b".")
-
-    def close(self) -> None:
-        for each in (self.quiet, self.loud, self._other):
-            each.close()
-        super().close()
 
     def time(self) -> float:
         return self._now
@@ -54,15 +46,34 @@ class StoppedClock(asyncio.SelectorEventLoop):
 
 
 class _Socket:
-    """Notes that a reset was asked for; `due` is what has come and was not read."""
+    """Notes that a reset was asked for, and tells who asks the kernel whether something has come and was not read."""
 
-    def __init__(self, loop: StoppedClock, due: list[bytes]) -> None:
+    def __init__(self) -> None:
         self.is_reset = False
-        self._loop = loop
-        self._due = due
+        self._is_readable = False
+        self._pipe: tuple[int, int] | None = None  # made for those who ask
 
     def fileno(self) -> int:
-        return (self._loop.loud if self._due else self._loop.quiet).fileno()
+        if self._pipe is None:
+            self._pipe = os.pipe()
+            self._tell()
+        return self._pipe[0]
+
+    def note(self, *, is_readable: bool) -> None:
+        if is_readable is not self._is_readable:
+            self._is_readable = is_readable
+            self._tell()
+
+    def close(self) -> None:
+        for each in self._pipe or ():
+            os.close(each)
+        self._pipe = None
+
+    def _tell(self) -> None:
+        if self._pipe is not None and self._is_readable:
+            os.write(self._pipe[1], b".")
+        elif self._pipe is not None and select.select(self._pipe[:1], (), (), 0)[0]:
+            os.read(self._pipe[0], 1)
 
     def setsockopt(self, _level: int, _option: int, _value: bytes) -> None:
         self.is_reset = True
@@ -74,7 +85,7 @@ class Wire(asyncio.Transport):
     def __init__(self, protocol: asyncio.Protocol, address: str) -> None:
         self._loop = cast("StoppedClock", asyncio.get_running_loop())
         self._due: list[bytes] = []  # what the protocol has not read; b"" is the end
-        self._socket = _Socket(self._loop, self._due)
+        self._socket = _Socket()
         super().__init__(extra={"peername": (address, 40000), "socket": self._socket})
         self.protocol = protocol
         self.address = address
@@ -126,7 +137,7 @@ class Wire(asyncio.Transport):
 
     def abort(self) -> None:
         if not self.is_over:
-            self.has_lost = bool(self._held)
+            self.has_lost = self.has_lost or bool(self._held)
             self._end(None)
 
     def is_closing(self) -> bool:
@@ -154,12 +165,13 @@ class Wire(asyncio.Transport):
         if not self._peer_has_ended:
             self._peer_has_ended = not data
             self._due.append(data)
+            self._socket.note(is_readable=True)
             self._give()
 
     def peer_resets(self) -> None:
         if not self.is_over:
             self.was_left = True
-            self.has_lost = bool(self._held)
+            self.has_lost = self.has_lost or bool(self._held)
             self._end(ConnectionResetError())
 
     def peer_stops_reading(self) -> None:
@@ -182,6 +194,7 @@ class Wire(asyncio.Transport):
     def _give(self) -> None:
         while self._due and not self._is_read_paused and not self._is_closing:
             data = self._due.pop(0)
+            self._socket.note(is_readable=bool(self._due))
             self.said += data
             if data:
                 self.protocol.data_received(data)
@@ -196,6 +209,7 @@ class Wire(asyncio.Transport):
     def _lose(self, why: Exception | None) -> None:
         self.protocol.connection_lost(why)
         self._is_lost = True
+        self._socket.close()
 
     def _must_live(self) -> None:
         if self._is_lost:
