@@ -42,11 +42,20 @@ def proxy(processes: Processes, folder: Path) -> Proxy:
 def prometheus(processes: Processes, folder: Path, proxy: Proxy) -> Prometheus:
     """What ships, but for the port of the proxy and how often it is asked; has seen traffic between scrapes."""
     config = yaml.safe_load((SHIPPED / "prometheus.yml").read_text())
-    config["global"]["scrape_interval"] = "250ms"
+    config["global"]["scrape_interval"] = "500ms"
     config["scrape_configs"][0]["static_configs"][0]["targets"] = [f"127.0.0.1:{proxy.admin}"]
     (folder / "alerts.yml").write_text((SHIPPED / "alerts.yml").read_text())
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
     prometheus = Prometheus(processes, folder, folder / "prometheus.yml")
-    while not prometheus.query('count_over_time(up{job="corsproxy"}[1m]) >= 8'):
+    seen = (
+        "count_over_time(up[1m]) >= 5",
+        "up == 1",
+        "corsproxy_ready == 0",
+        "corsproxy_config_last_reload_successful == 0",
+    )
+    moment = prometheus.now()
+    while not all(prometheus.query(expression, at=moment) for expression in seen):
         proxy.everything()
+        moment = prometheus.now()
+    prometheus.looked_at = moment
     return prometheus

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.processes import Process, Processes, free_port
+from tests.service.program import replace_text
 
 __all__ = ["Backend", "Prometheus", "Proxy", "program", "walked"]
 
@@ -137,18 +138,22 @@ class Proxy:
             assert self.process.popen.poll() is None, self.process.text()
 
     def reload(self) -> None:
-        """Have one good and one bad file read."""
-        self.file.write_text(f"{self._text}# again\n")
+        """Have one good and one bad file read, and each whole."""
+        replace_text(self.file, f"{self._text}# again\n")
         self.wait_for('corsproxy_config_reloads_total{result="success"} 1.0')
-        self.file.write_text("upstream: nowhere\n")
+        replace_text(self.file, "upstream: nowhere\n")
         self.wait_for('corsproxy_config_reloads_total{result="failure"} 1.0')
 
 
 class Prometheus:
-    """Debian's, or whoever's is on PATH: scrapes the proxy, and knows our alerts."""
+    """Debian's, or whoever's is on PATH: scrapes the proxy, and knows our alerts.
+
+    A scrape that a busy machine is late with leaves a gap, so queries are about one moment, `looked_at`.
+    """
 
     def __init__(self, running: Processes, folder: Path, config: Path) -> None:
         self.port = free_port()
+        self.looked_at = 0.0
         self._process = running.start(
             program("prometheus"), f"--config.file={config}", f"--storage.tsdb.path={folder / 'tsdb'}",
             f"--web.listen-address=127.0.0.1:{self.port}", "--log.level=warn", ports=[self.port],
@@ -173,9 +178,14 @@ class Prometheus:
         except urllib.error.HTTPError as refused:
             raise AssertionError(f"{path} {fields}: {refused.read().decode()}") from None
 
-    def query(self, expression: str) -> list[dict[str, Any]]:
-        """Return what an instant query finds."""
-        found: list[dict[str, Any]] = self.api("query", query=expression)["result"]
+    def now(self) -> float:
+        """Return its time."""
+        return float(self.api("query", query="time()")["result"][0])
+
+    def query(self, expression: str, at: float | None = None) -> list[dict[str, Any]]:
+        """Return what an instant query finds, at `at` or else at the time to look at."""
+        time = self.looked_at if at is None else at
+        found: list[dict[str, Any]] = self.api("query", query=expression, time=f"{time:.3f}")["result"]
         return found
 
 
