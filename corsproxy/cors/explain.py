@@ -77,7 +77,7 @@ def _words(verdict: Verdict, request: BrowserRequest) -> dict[str, str]:
     return {
         "origin": request.origin or "(empty)",
         "path": request.path.partition("?")[0],
-        "subject": (verdict.checks[-1].subject if verdict.checks else "") or "(nothing)",
+        "subject": verdict.checks[-1].subject or "(empty)",
         "rule": verdict.rule.name if verdict.rule else "",
     }
 
@@ -160,7 +160,7 @@ def _preflight(verdict: Verdict) -> Answer | None:
 
 def _actual(verdict: Verdict) -> Answer | None:
     """The response to the actual request, as far as the proxy makes it."""
-    failed = verdict.checks[-1] if verdict.checks and not verdict.checks[-1].passed else None
+    failed = None if verdict.allowed else verdict.checks[-1]
     if failed is not None and (failed.step is Step.SENDABLE or failed.step.startswith("preflight_")):
         return None
     decision = verdict.actual
