@@ -30,6 +30,15 @@ for line in sys.stdin:
 """
 HANGS = "import sys, signal\nfor line in sys.stdin: signal.pause()"
 HANGS_AT_THE_END = ECHO + "\nimport signal\nsignal.pause()"
+# Answers one question, and to the next only says that there will be no answer.
+SAYS_NO_MORE = """
+import os, signal, sys
+sys.stdin.readline(), sys.stdin.readline()
+print('{"html": "once"}', flush=True)
+sys.stdin.readline()
+os.close(1)
+signal.pause()
+"""
 
 MakeDesk = Callable[..., Desk]
 
@@ -109,6 +118,15 @@ async def test_one_that_somebody_killed_is_started_again(desk: MakeDesk) -> None
     await one.ask("{}", SETTINGS)
     psutil.Process(one.pid).kill()
     assert await one.ask("{}", SETTINGS) == f"{one.pid} 1"
+
+
+async def test_one_that_says_no_more_is_ended_before_there_is_another(desk: MakeDesk) -> None:
+    one = desk(SAYS_NO_MORE)
+    assert await one.ask("{}", SETTINGS) == "once"
+    silent = psutil.Process(one.pid)
+    assert await one.ask("{}", SETTINGS) == "once"
+    assert one.pid != silent.pid
+    assert not silent.is_running()
 
 
 async def test_a_view_that_is_given_up_leaves_no_answer_for_the_next(desk: MakeDesk) -> None:
