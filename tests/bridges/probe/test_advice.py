@@ -271,3 +271,92 @@ def test_a_corsproxy_is_asked_by_explain_in_words_that_can_be_pasted() -> None:
 def test_a_reason_is_only_believed_with_both_marks(status: str, body: bytes) -> None:
     report, _ = ask(asking("PUT"), lambda _: answer(403, status, body=body))
     assert (report.reason, report.told) == ("origin_not_allowed", None)
+
+
+ELSEWHERE = (
+    "No redirect answers a preflight. Call the final address in the page; if it is a login that redirects, let OPTIONS pass "
+    "it, for preflights carry no cookies."
+)
+
+
+@pytest.mark.parametrize(
+    ("location", "advised"),
+    [
+        (
+            "https://api.example.com:8443/a",
+            "The preflight is sent on to https: call https://api.example.com:8443/a in the page at once.",
+        ),
+        ("https://login.example.com/a", ELSEWHERE),
+        ("http://api.example.com/b", ELSEWHERE),
+        (
+            "http://api.example.com/a/",
+            (
+                "The preflight is sent on for a slash at the end: call /a/ in the page, or let the route take both (Flask: "
+                "strict_slashes=False)."
+            ),
+        ),
+        ("http://other.example.com/a/", ELSEWHERE),
+        ("http://[", ELSEWHERE),
+        ("/a", ELSEWHERE),
+    ],
+)
+def test_where_a_preflight_is_sent_on_to(location: str, advised: str) -> None:
+    asked = Asked(origin="http://app.example.com", url="http://api.example.com/a", method="PUT")
+    report, _ = ask(asked, lambda _: answer(302, f"Location: {location}"))
+    assert report.advice == (advised,)
+
+
+@pytest.mark.parametrize(
+    "field_", ["Age: 1", "X-Cache: HIT", "X-Cache-Status: HIT", "CF-Cache-Status: HIT", "X-Varnish: 1"]
+)
+def test_what_a_cache_says_of_itself(field_: str) -> None:
+    report, _ = ask(asking(), lambda _: answer(200, "Access-Control-Allow-Origin: https://b.example", field_))
+    assert report.advice[-1].startswith("A cache has kept this answer, perhaps from another page")
+
+
+METHOD_AND_HEADER = {
+    "Server: gunicorn": ('Flask-CORS: methods=[…, "PUT"].', 'Flask-CORS: allow_headers=[…, "x-a"].'),
+    "Server: nginx": (
+        "nginx: PUT in the Access-Control-Allow-Methods of the OPTIONS block.",
+        "nginx: x-a in the Access-Control-Allow-Headers of the OPTIONS block.",
+    ),
+    "Server: envoy": ("Envoy: PUT in allow_methods.", "Envoy: x-a in allow_headers."),
+    "Via: 2 Caddy": (
+        "Caddy: PUT in the Access-Control-Allow-Methods of the preflight's handle.",
+        "Caddy: x-a in the Access-Control-Allow-Headers of the preflight's handle.",
+    ),
+}
+
+
+@pytest.mark.parametrize("server", METHOD_AND_HEADER)
+def test_a_method_and_a_header_in_the_words_of_each_server(server: str) -> None:
+    method, _ = ask(asking("PUT"), lambda _: answer(204, MINE, server))
+    header, _ = ask(asking(names=("X-A",)), lambda _: answer(204, MINE, server))
+    assert (method.advice[-1], header.advice[-1]) == METHOD_AND_HEADER[server]
+
+
+def test_a_corsproxy_is_asked_with_all_that_the_page_asks() -> None:
+    asked = asking("PUT", names=("X-A", "X-B"), include=True)
+
+    def server(sent: Sent) -> Answer:
+        answered = by_corsproxy(sent)
+        return answered if answered.status == 400 else answer(204, MINE)
+
+    report, _ = ask(asked, server)
+    assert report.advice == (
+        (
+            "This is a corsproxy. Where its configuration is, this says which line to change: corsproxy explain --origin "
+            f"{APP} --path {API}/a --method PUT --header x-a --header x-b --credentials"
+        ),
+    )
+
+
+def test_what_is_wrong_in_the_page_is_said_before_a_corsproxy_is_asked() -> None:
+    def server(sent: Sent) -> Answer:
+        return by_corsproxy(sent) if " " in (field(sent, "origin") or "") else answer(200)
+
+    report, _ = ask(asking(origin="null"), server)
+    assert [line.partition(":")[0] for line in report.advice] == [
+        "Origin is null here",
+        "This is a corsproxy. Where its configuration is, this says which line to change",
+    ]
