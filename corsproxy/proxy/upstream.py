@@ -29,6 +29,8 @@ _HEAD_LIMIT = 128 * 1024
 BULK = 64 * 1024
 BULK_READS = 2
 _INTERIM_LIMIT = 32  # 1xx responses to one request
+# Where an application leaves more than this of a body unread, gunicorn closes, though it has just said keep-alive.
+_MOST_READ_OVER = 64 * 1024
 
 
 class UpstreamConnection(asyncio.Protocol):
@@ -282,7 +284,9 @@ class UpstreamConnection(asyncio.Protocol):
             self.transport.resume_reading()  # the next exchange may be a client's that reads
         # Who does not say 100 need not read what it was asked about (RFC 9110 §10.1.1).
         may_be_unread = exchange.head.length and (
-            exchange.head.expects_continue or self.transport.get_write_buffer_size()
+            exchange.head.expects_continue
+            or exchange.request_bytes >= _MOST_READ_OVER
+            or self.transport.get_write_buffer_size()
         )
         if self._keep and not may_be_unread and not self.transport.is_closing():
             self._pool.release(self)

@@ -8,9 +8,10 @@ __all__ = ["application"]
 
 
 def application(environ: dict[str, Any], start: Callable[..., object]) -> Iterable[bytes]:
-    """Answer /N with N bytes, /slow after a moment, /pieces without a length; read the body first."""
-    environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    """Answer /N with N bytes, /slow after a moment, /pieces without a length; read the body first, save of /unread."""
     path = environ["PATH_INFO"].lstrip("/")
+    if path != "unread":
+        environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     if path == "pieces":
         start("200 OK", [("Content-Type", "text/plain")])
         return (b"piece" for _ in range(4))

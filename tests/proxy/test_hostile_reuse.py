@@ -1,7 +1,8 @@
 """A backend that may have left part of a body unread is not given another request to find it in front of.
 
 A server may answer before it has read what it was sent: early, or in place of the 100 that was waited for (RFC 9110
-§10.1.1). Some take what they left for the next request; then its answer is somebody else's.
+§10.1.1). Some take what they left for the next request; then its answer is somebody else's. Some close, having said that
+they would not; then the next request is lost, and who may be sent only once is told 502.
 """
 
 import pytest
@@ -51,6 +52,23 @@ async def test_an_answer_after_100(stage: Stage, framing: bytes, body: bytes) ->
     await peer.request()
     await peer.send(OK)
     assert (await client.response()).body == b"ok"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"Content-Length: 65536\r\n\r\n" + b"x" * 65536,
+        b"Transfer-Encoding: chunked\r\n\r\n" + (b"8000\r\n" + b"x" * 32768 + b"\r\n") * 2 + b"0\r\n\r\n",
+    ],
+    ids=["counted", "chunked"],
+)
+async def test_an_answer_to_a_body_that_is_longer_than_servers_read_over(stage: Stage, body: bytes) -> None:
+    client = await stage.connect()
+    peer = await stage.ask(client, b"POST / HTTP/1.1\r\n" + HOST + body)
+    assert len((await peer.request()).body) == 65536
+    await peer.send(OK)
+    assert (await client.response()).body == b"ok"
+    await serves_anew(stage, client, peer)
 
 
 @each_body
