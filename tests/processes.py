@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-__all__ = ["ROOT", "Process", "Processes", "accepts", "chromium_path", "free_port"]
+import psutil
+
+__all__ = ["ROOT", "Process", "Processes", "accepts", "chromium_path", "free_port", "runs"]
 
 ROOT = Path(__file__).resolve().parent.parent
 READY_WITHIN = 90.0
@@ -51,6 +53,14 @@ def accepts(port: int, host: str = "127.0.0.1") -> bool:
     except OSError:
         return False
     return True
+
+
+def runs(process: psutil.Process) -> bool:
+    """Tell whether it still runs; one that has ended, and that nobody has asked for its status yet, does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def chromium_path() -> str | None:

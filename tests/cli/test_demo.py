@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from corsproxy.cli.demo import demo
 from corsproxy.config.load import load
 from corsproxy.demo.addresses import is_taken
-from tests.processes import ROOT, Process, Processes, accepts
+from tests.processes import ROOT, Process, Processes, accepts, runs
 
 LAST_WORDS = "Ctrl-C stops everything."
 
@@ -126,7 +126,7 @@ def test_a_signal_ends_all_of_it(demonstration: Demonstration, number: signal.Si
     children = demonstration.children()
     assert len(children) >= 3, "gunicorn, its worker, and the proxy"
     assert demonstration.process.stop(number) == 0
-    assert [child for child in children if child.is_running()] == []
+    assert [child for child in children if runs(child)] == []
     assert [port for port in demonstration.ports() if accepts(port)] == []
     assert demonstration.process.text().endswith("\nStopped: the page, the proxy and the backend.\n")
 
@@ -150,7 +150,7 @@ def test_a_part_that_dies_ends_the_rest(demonstration: Demonstration, part: str)
     assert demonstration.process.text().endswith(
         f"Error: The {part} ended with status -9. What it said stands above. The demonstration is over.\n"
     )
-    assert [child for child in children if child.is_running() and parent_of(child) == own] == []
+    assert [child for child in children if runs(child) and parent_of(child) == own] == []
 
 
 def test_taken_ports_are_named_and_the_next_free_ones_used(running: Processes) -> None:

@@ -186,7 +186,7 @@ async def test_a_tls_client_that_never_says_goodbye_holds_nothing_up(staged: Sta
     endpoint = stage.endpoints[0]
 
     def shake_hands() -> ssl.SSLSocket:
-        sock = socket.create_connection((endpoint.host, endpoint.port), timeout=PATIENCE)
+        sock = socket.create_connection((endpoint.host, endpoint.port), timeout=60)
         return certificates.client().wrap_socket(sock, server_hostname="a.example")
 
     silent = await asyncio.to_thread(shake_hands)

@@ -21,7 +21,7 @@ from corsproxy.proxy.record import Gauges, Record
 from corsproxy.proxy.tracing import Tracer
 from tests.proxy.strict import Message, Reading
 
-PATIENCE = 30.0  # a net, and nothing that a test is about
+PATIENCE = 8.0  # by a steady clock: less than what any fault of ours would end by itself after
 LOOPBACK = Endpoint("127.0.0.1", 0)
 
 ORIGIN = b"https://app.example"

@@ -67,7 +67,7 @@ class Ends:
 
     async def accepted(self) -> ServerConnection:
         """Return the backend's end of the connection made next."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(6 * PATIENCE):  # by a process that has yet to start
             return await self._accepted.get()
 
     async def pair(self, **options: Any) -> tuple[ClientConnection, ServerConnection]:

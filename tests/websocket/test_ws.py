@@ -64,7 +64,7 @@ async def test_a_server_of_ws(staged: Staged, running: Processes) -> None:
 
 async def test_a_server_of_ws_that_breaks_off(staged: Staged, running: Processes) -> None:
     stage = await proxied(staged, start(running, "server"))
-    async with asyncio.timeout(PATIENCE), reach(stage) as client:
+    async with asyncio.timeout(6 * PATIENCE), reach(stage) as client:
         await client.send('{"terminate": true}')
         with pytest.raises(ConnectionClosedError):
             await client.recv()
@@ -75,7 +75,7 @@ async def test_a_client_that_breaks_off(staged: Staged, running: Processes) -> N
     server = start(running, "server")
     stage = await proxied(staged, server)
     client: ClientConnection
-    async with asyncio.timeout(PATIENCE), reach(stage) as client:
+    async with asyncio.timeout(6 * PATIENCE), reach(stage) as client:
         await client.send("hello")
         assert await client.recv() == "hello"
         client.transport.abort()
@@ -95,7 +95,7 @@ async def test_a_client_of_ws(ends: Ends, running: Processes) -> None:
         assert large == LARGE
         await backend.wait_closed()
     assert (backend.close_code, backend.close_reason) == (4001, "Grüße")
-    assert await asyncio.to_thread(speaker.popen.wait, PATIENCE) == 0
+    assert await asyncio.to_thread(speaker.popen.wait, 6 * PATIENCE) == 0
     assert told(speaker) == [
         {"pong": "are you there", "extensions": "permessage-deflate", "large": sha256(LARGE).hexdigest()},
         {"closed": 4001, "reason": "Grüße"},

@@ -13,7 +13,7 @@ from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 
 from tests.admin.page.test_writer import Text
-from tests.processes import Process, Processes, free_port
+from tests.processes import Process, Processes, free_port, runs
 
 RULES = """\
 upstream: http://127.0.0.1:BACKEND
@@ -141,7 +141,7 @@ async def test_the_desk_comes_with_the_first_view_and_goes_with_the_service(prox
     carried = {one.pid: heavy(one) for one in (service, *service.children(recursive=True))}
     assert {pid for pid, libraries in carried.items() if libraries} == {desk.pid}
     assert await asyncio.to_thread(proxy.process.stop) == 0
-    assert not desk.is_running()
+    assert not runs(desk)
 
 
 def heavy(process: psutil.Process) -> set[str]:
@@ -162,7 +162,7 @@ async def test_a_desk_that_hangs_holds_nothing_up(proxy: Running) -> None:
     assert not view.done()
     # Even then the service ends at once, and takes the desk along.
     assert await asyncio.to_thread(proxy.process.stop) == 0
-    assert not desk.is_running()
+    assert not runs(desk)
     async with await view as response:
         assert (response.status, "Proxying goes on." in await response.text()) == (503, True)
 
