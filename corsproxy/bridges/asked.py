@@ -52,25 +52,41 @@ def asked(pasted: Question, typed: Typed) -> BrowserRequest:
 def _addressed(request: BrowserRequest, typed: Typed) -> BrowserRequest:
     path = typed.path
     if path is not None and "://" in path:
-        try:
-            address = urlsplit(path)
-        except ValueError:
-            raise BadQuestion(f"{path} is no address.") from None
-        scheme = {"ws": "http", "wss": "https"}.get(address.scheme, address.scheme)
-        is_socket = address.scheme in {"ws", "wss"}
-        query = f"?{address.query}" if address.query else ""
-        request = replace(
-            request, scheme=scheme, host=address.netloc, websocket=request.websocket or is_socket
-        )
-        path = (address.path or "/") + query
+        request = _called(request, path)
+        path = request.path
     if typed.host is not None:
-        is_local = typed.host.partition(":")[0] in {"localhost", "127.0.0.1"}
+        is_local = typed.host.startswith("[::1]") or typed.host.partition(":")[0] in {
+            "localhost",
+            "127.0.0.1",
+        }
         request = replace(request, host=typed.host.lower(), scheme="http" if is_local else request.scheme)
     return replace(
         request,
         origin=request.origin if typed.origin is None else typed.origin,
         method=request.method if typed.method is None else typed.method,
         path=request.path if path is None else path,
+    )
+
+
+def _called(request: BrowserRequest, url: str) -> BrowserRequest:
+    """Take scheme, host and path from a whole address, as `question_of` takes them from a recorded one."""
+    try:
+        address = urlsplit(url)
+    except ValueError:
+        raise BadQuestion(f"{printable(url)} is no address.") from None
+    scheme = {"ws": "http", "wss": "https"}.get(address.scheme, address.scheme)
+    if scheme not in {"http", "https"} or not address.netloc:
+        raise BadQuestion(f"{printable(url)} is no address that begins with http:// or https:// and a host.")
+    if "@" in address.netloc:
+        raise BadQuestion(
+            "fetch() takes no address with a user name in it: name the header Authorization instead."
+        )
+    return replace(
+        request,
+        scheme=scheme,
+        host=address.netloc.lower(),
+        path=(address.path or "/") + (f"?{address.query}" if address.query else ""),
+        websocket=request.websocket or address.scheme != scheme,
     )
 
 

@@ -264,6 +264,18 @@ def test_a_header_is_the_pages_only_if_a_preflight_asks_for_it() -> None:
         ("", "Name the page's origin: --origin https://app.example.com"),
         ("--origin https://a.example --path api", "--path is a path such as /api, or a whole address."),
         ("--origin https://a.example --path http://[", "http://[ is no address."),
+        (
+            "--origin https://a.example --path ftp://h/x",
+            "ftp://h/x is no address that begins with http:// or https:// and a host.",
+        ),
+        (
+            "--origin https://a.example --path https:///x",
+            "https:///x is no address that begins with http:// or https:// and a host.",
+        ),
+        (
+            "--origin https://a.example --path https://me:secret@h/x",
+            "fetch() takes no address with a user name in it: name the header Authorization instead.",
+        ),
         ("--origin a\udcff --path /", "No request can hold these characters: a\ufffd GET /"),
         (
             f"{APP} rules.yaml",
