@@ -16,14 +16,15 @@ __all__ = ["Between"]
 class Between:
     """Passes `after` bytes of each response connection, then does its deed.
 
-    pass: goes on; bytewise: goes on byte by byte; close: ends both ways; half-close: says it is over, and
-    listens on; reset: resets; hole: takes everything and gives nothing.
+    pass: goes on; bytewise: goes on byte by byte; delay: goes on once `released` is set; close: ends both ways;
+    half-close: says it is over, and listens on; reset: resets; hole: takes everything and gives nothing.
     """
 
     def __init__(self, backend: Endpoint) -> None:
         self.deed = "pass"
         self.after = 0
         self.open = 0
+        self.released = asyncio.Event()
         self._backend = backend
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -43,12 +44,13 @@ class Between:
         assert task is not None
         self._tasks.add(task)
         self.open += 1
+        deed, after = self.deed, self.after
         backend = None
         try:
             behind, backend = await asyncio.open_connection(self._backend.host, self._backend.port)
             requests = asyncio.create_task(_pump(reader, backend))
             try:
-                await self._answer(behind, writer)
+                await self._answer(behind, writer, deed, after)
                 await requests
             finally:
                 requests.cancel()
@@ -62,8 +64,9 @@ class Between:
             if backend is not None:
                 backend.close()
 
-    async def _answer(self, behind: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        deed, left = self.deed, self.after
+    async def _answer(
+        self, behind: asyncio.StreamReader, writer: asyncio.StreamWriter, deed: str, left: int
+    ) -> None:
         while data := await behind.read(65536):
             if deed == "pass":
                 writer.write(data)
@@ -72,12 +75,17 @@ class Between:
                     writer.write(bytes([byte]))
                     await asyncio.sleep(0)
             else:
-                writer.write(data[:left])
-                left -= min(left, len(data))
+                passed = min(left, len(data))
+                writer.write(data[:passed])
+                left -= passed
                 await writer.drain()
-                if not left:
+                if not left and deed != "delay":
                     await _spoil(deed, writer)
                     return
+                if not left:
+                    await self.released.wait()
+                    writer.write(data[passed:])
+                    deed = "pass"
             await writer.drain()
 
 

@@ -108,6 +108,26 @@ async def test_byte_by_byte_all_arrives(stage: Stage, between: Between) -> None:
     assert (await client.response()).body == b"piece" * 4
 
 
+@pytest.mark.parametrize("after", [0, 20, 1000], ids=["before", "in the head", "in the body"])
+async def test_what_is_held_back_is_only_late(stage: Stage, between: Between, after: int) -> None:
+    before(stage, between.endpoint, timeouts=Timeouts())  # silence is none of the faults
+    between.deed, between.after = "delay", after
+    client = await stage.connect()
+    await client.send(get(b"/100000"))
+    await until(lambda: between.open == 1)
+    between.deed = "pass"
+    other = await stage.connect()  # who asks meanwhile is not held up
+    await other.send(get(b"/3"))
+    assert (await other.response()).body == b"xxx"
+    assert stage.engine.gauges().upstream_connections_active == 1
+    between.released.set()
+    assert (await client.response()).body == b"x" * 100_000
+    assert [await stage.book.ends(), await stage.book.ends()] == [(200, None)] * 2
+    await client.send(get(b"/3"))  # and its connection is as good as before
+    assert (await client.response()).body == b"xxx"
+    await until(lambda: between.open == stage.engine.gauges().upstream_connections_idle == 2)
+
+
 async def test_a_backend_that_does_not_take_the_connection(stage: Stage) -> None:
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))
