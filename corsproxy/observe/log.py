@@ -19,6 +19,7 @@ from corsproxy.proxy.record import Record
 __all__ = ["LEVELS", "Log"]
 
 _TAKEN = frozenset({"time", "level", "message"})
+_LONGEST = 4095  # bytes of a line about a request
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 # Said once a rule, however often it happens: level, what happened, what to do about it.
@@ -78,7 +79,7 @@ class Log:
         line = b""
         if self._access == "all" or (self._access == "refused" and _is_remarkable(record)):
             level, message = _heading(record)
-            line = self._shape(record.started + record.seconds, level, message, _fields(record))
+            line = self._line(level, message, _fields(record), record)
         if record.notes:
             line += self._advice(record)
         return line
@@ -96,8 +97,17 @@ class Log:
                 continue  # not marked as said: a reload may lower the level
             self._advised.add(key)
             fields = _advice_fields(record, note, fix)
-            lines += self._shape(record.started + record.seconds, level, message, fields)
+            lines += self._line(level, message, fields, record)
         return lines
+
+    def _line(self, level: str, message: str, fields: dict[str, object], record: Record) -> bytes:
+        at = record.started + record.seconds
+        line = self._shape(at, level, message, fields)
+        if len(line) <= _LONGEST:
+            return line
+        # A stranger's request under a rule whose name takes several bytes a letter.
+        brief = {name: text for name, text in _brief(record).items() if name in fields}
+        return self._shape(at, level, message, fields | brief)
 
 
 def _free(name: str) -> str:
@@ -165,6 +175,15 @@ def _add_asked(fields: dict[str, object], record: Record) -> None:
 def _path(raw: bytes) -> str:
     """Return at most 1024 characters, a quotation mark counted as the two that a line makes of it."""
     return from_bytes(raw, max(512, 1024 - raw.count(b'"', 0, 1024)))
+
+
+def _brief(record: Record) -> dict[str, object]:
+    """Return what is longest, made short."""
+    brief: dict[str, object] = {"path": from_bytes(record.path, 128)}
+    if record.decision is not None and record.decision.rule is not None:
+        rule = record.decision.rule
+        brief |= {"rule": from_text(rule.name, 40), "place": from_text(rule.place, 60)}
+    return brief
 
 
 def _add_measures(fields: dict[str, object], record: Record) -> None:

@@ -9,13 +9,26 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from corsproxy.cors.rule import Origins, Rule
 from corsproxy.cors.vocabulary import Reason
 from corsproxy.observe.log import Log
 from corsproxy.proxy.record import Record
-from tests.observe.conftest import API, EVIL, FINISHED, RULES, Head, exchange, record, settings, unhurried
+from tests.observe.conftest import (
+    API,
+    EVIL,
+    FINISHED,
+    RULES,
+    Head,
+    decide,
+    exchange,
+    record,
+    settings,
+    unhurried,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
 CONFLICT = (Reason.BACKEND_CORS_CONFLICT,)
+NOTES = (*CONFLICT, Reason.BACKEND_REDIRECT)
 REMOVED = (
     b"access-control-allow-origin",
     b"access-control-allow-credentials",
@@ -244,3 +257,45 @@ def test_no_stranger_makes_a_line_that_tears(
     assert all(0x20 <= byte < 0x7F for byte in line[:-1])
     if shape == "json":
         assert json.loads(line)["reason"] == "origin_not_allowed"
+
+
+@pytest.mark.parametrize("letter", ["a", '"', "\\", "\x01", "\u65e5", "\U0001f600"], ids=ascii)
+@pytest.mark.parametrize("sent", [b'"', b"\xff", b"\\"], ids=repr)
+@pytest.mark.parametrize("shape", ["json", "text"])
+def test_nor_does_one_under_a_rule_of_long_names(shape: str, letter: str, sent: bytes) -> None:
+    origins = Origins(exact=("https://app.example.com",))
+    rule = Rule(name=letter * 300, place=letter * 300, paths=("/**",), origins=origins)
+    head = Head(path=b"/x", origin=EVIL)
+    one = record(
+        decide(head, (rule,)),
+        head,
+        status=502,
+        fault=Reason.UPSTREAM_INVALID,
+        detail="\U0001f600" * 500,
+        host=sent * 5000,
+        method=sent * 5000,
+        path=sent * 5000,
+        origin=sent * 5000,
+        request_method=sent * 5000,
+        request_headers=sent * 5000,
+        client="f" * 64,
+        request_id="f" * 500,
+        trace_id="f" * 32,
+        sec_fetch_site=b"same-origin",
+        notes=NOTES,
+        removed_fields=tuple(b"access-control-%d" % number + sent * 80 for number in range(20)),
+        request_bytes=2**62,
+        response_bytes=2**62,
+    )
+    lines = log(format=shape, access="all").exchange(one).splitlines(keepends=True)
+    assert len(lines) == 1 + len(NOTES)
+    assert max(map(len, lines)) < 4096
+
+
+def test_a_rule_whose_name_is_long_in_another_script_is_named_in_full() -> None:
+    rule = Rule(
+        name="\u65e5" * 50, place="\u65e5" * 50, paths=("/**",), origins=Origins(exact=("https://a.example",))
+    )
+    head = Head(path=b"/x", origin=EVIL)
+    line = json.loads(log().exchange(record(decide(head, (rule,)), head)))
+    assert (line["rule"], line["place"], line["path"]) == (rule.name, rule.place, "/x")
