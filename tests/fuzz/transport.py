@@ -158,6 +158,9 @@ class Wire(asyncio.Transport):
     def get_write_buffer_size(self) -> int:
         return len(self._held)
 
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """Stay at limits that messages of a few bytes meet."""
+
     # --- what the peer does --------------------------------------------------------------------
 
     def peer_sends(self, data: bytes) -> None:

@@ -80,7 +80,7 @@ def draw_answer(random: Random, request: Request, serial: bytes, moods: Moods) -
     text = answer.says
     if random.random() < moods.dies:
         answer.is_broken = True
-        text = text[: random.randint(0, len(text))]
+        text = text[: random.randint(0, len(text))] if random.random() < 0.6 else b""
         _cut_up(random, answer, text, moods)
         answer.steps.append(random.choice((END, RESET)))
         return answer

@@ -44,6 +44,11 @@ class BackendLink(Link):
         self._began = began
         super().__init__(protocol, "127.0.0.1", traits)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is asked, nor anything on its way."""
+        return self.is_fit and bool(self.attempts) and not self.has_due
+
     def noted_write(self, data: bytes) -> None:
         if self.is_tunnel:
             self.tunnel_said += data
@@ -93,8 +98,8 @@ class BackendLink(Link):
         if answer.head and not had_head:
             attempt.answered_early = not attempt.sent.is_whole
             if answer.status == 101:
-                if attempt.request is not None and attempt.request.is_upgrade:
-                    self.is_tunnel = True
+                is_asked = attempt.request is not None and attempt.request.is_upgrade
+                self.is_tunnel = is_asked and fields(answer.head, b"upgrade") == [b"websocket"]
                 attempt.has_failed = not self.is_tunnel
                 return
         if not answer.is_whole:

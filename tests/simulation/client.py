@@ -9,7 +9,7 @@ from random import Random
 from tests.simulation.answers import Answer
 from tests.simulation.link import Link
 from tests.simulation.messages import Reading, fields
-from tests.simulation.requests import Request, marked
+from tests.simulation.requests import Request, marked, refused
 
 __all__ = ["Client"]
 
@@ -29,7 +29,7 @@ class Client:
         longest: int,
     ) -> None:
         self.link = link
-        self.requests = requests
+        self.requests = list(requests)
         self.statuses: list[int] = []  # of the answers that came whole
         self._answers = answers
         self._random = random
@@ -39,6 +39,8 @@ class Client:
         self._reading: Reading | None = None
         self.is_reading = True
         self.is_impatient = random.random() < 0.3
+        # It speaks through the tunnel before it is there.
+        self.is_eager = requests[-1].is_upgrade and random.random() < 0.4
         self.has_ended = False  # it has said that it will send no more
         self.has_left = False
         self.saw_end = False
@@ -57,6 +59,12 @@ class Client:
         return self._at == len(self.requests) and not (self.is_tunnel and self.up_sent < len(self.up))
 
     @property
+    def tunnel_heard_all(self) -> bool:
+        """Whether all that the backend has sent through the tunnel has come."""
+        answer = self._tunnel
+        return answer is not None and len(self.heard) == max(0, answer.posted - answer.head_size)
+
+    @property
     def is_served(self) -> bool:
         return len(self.statuses) == len(self.requests)
 
@@ -65,7 +73,8 @@ class Client:
         if self.has_ended or self.has_left or self.saw_end:
             return False
         if self._at == len(self.requests):
-            return self.is_tunnel and self.up_sent < len(self.up)
+            is_eager = self.is_eager and not self.is_served
+            return (self.is_tunnel or is_eager) and self.up_sent < len(self.up)
         request = self.requests[self._at]
         if self._offset == 0:
             return not request.awaits or len(self.statuses) == self._at
@@ -130,10 +139,15 @@ class Client:
             if self.is_over and self.statuses[-1] == 408 and self._last_method == b"HEAD":
                 return  # where the head never came nobody knows that it was to be HEAD
             assert not self.is_over, f"{self.link.address}: bytes after an answer that closes: {data!r}"
+            if self.is_served and self.is_eager and self.up_sent:
+                self.requests.append(
+                    refused(self.requests[-1].mark)
+                )  # what was meant for the tunnel is no request
             assert not self.is_served, "an answer that nobody asked for"
             request = self.requests[len(self.statuses)]
             if self._reading is None:
-                assert len(self.statuses) < self._at or self._offset, "an answer to what was not yet asked"
+                was_asked = len(self.statuses) < self._at or self._offset or self.is_eager
+                assert was_asked, "an answer to what was not yet asked"
                 self._reading = Reading(request.method)
             data = self._reading.feed(data)
             self._judge(request, self._reading)

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from corsproxy.cors.vocabulary import Reason
 from corsproxy.proxy.record import Gauges
-from tests.simulation.backend import Attempt, BackendLink
+from tests.simulation.backend import Attempt, Backend, BackendLink
 from tests.simulation.client import Client
 from tests.simulation.requests import plain
 from tests.simulation.scene import KEPT
@@ -87,24 +87,36 @@ async def _move(world: World) -> bool:
     moved = False
     while True:
         before = len(world.trace)
-        _close_tunnels(world)
         for name in _MOVES:
             world._happens(name)
             await world.loop.settle()
             world.check()
-        if len(world.trace) == before:
+        if len(world.trace) == before and not _close_tunnels(world):
             return moved
         moved = True
 
 
-def _close_tunnels(world: World) -> None:
-    """Let both sides go: they would keep their connections to the backend."""
-    for client in world.clients:
-        if client.is_tunnel:
-            client.leave(by_reset=False)
+def _close_tunnels(world: World) -> bool:
+    """Let both sides go, who would keep their connections to the backend; return whether any did."""
+    before = sum(link.peer_has_left for link in world._links())
     for backend in world.backends:
         if backend.link.sees_end:
             backend.link.peer_leaves(by_reset=False)
+        if backend.is_tunnel and not backend.link.peer_has_left:
+            _judge_open_tunnel(world, backend)
+    for client in world.clients:
+        if client.is_tunnel:
+            client.leave(by_reset=False)
+    return sum(link.peer_has_left for link in world._links()) > before
+
+
+def _judge_open_tunnel(world: World, backend: Backend) -> None:
+    """Hold that all has come through where nobody has anything to say any more, and nobody has left."""
+    request = backend.link.attempts[-1].request
+    (client,) = (client for client in world.clients if request in client.requests)
+    if not client.has_left and not client.link.is_over and client.is_tunnel:
+        assert bytes(backend.heard) == client.up[: client.up_sent], "lost on the way to the backend"
+        assert client.tunnel_heard_all, "lost on the way to the client"
 
 
 async def _serve_one_more(world: World) -> None:

@@ -150,6 +150,11 @@ class Link(Wire):
         )
 
     @property
+    def is_stuck(self) -> bool:
+        """Whether the protocol was told to write no more."""
+        return self._is_write_paused
+
+    @property
     def held(self) -> int:
         return len(self._held)
 

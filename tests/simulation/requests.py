@@ -6,7 +6,7 @@ Laws: a mark stands in the target, in a cookie and all over the body, so that a 
 from dataclasses import dataclass, field
 from random import Random
 
-__all__ = ["ORIGIN", "Request", "draw_requests", "marked", "plain"]
+__all__ = ["ORIGIN", "Request", "draw_requests", "marked", "plain", "refused"]
 
 ORIGIN = b"https://app.example"
 IDEMPOTENT = (b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE")
@@ -93,6 +93,11 @@ def plain(mark: bytes) -> Request:
     return Request(
         mark, b"GET", _start(mark, b"GET", 1) + b"\r\n", b"", b"", 1, 0, False, False, False, False
     )
+
+
+def refused(mark: bytes) -> Request:
+    """Return what is no request at all."""
+    return Request(mark, b"GET", b"", b"", b"", 1, 400, False, False, True, False)
 
 
 def _upgrade(mark: bytes, *, awaits: bool) -> Request:

@@ -54,6 +54,8 @@ class Scene:
             longest_body=self.longest_body,
         )
 
+    longest_response = 20.0  # that upstream_response may be, now or after a reload
+
     def other_settings(self, random: Random, settings: Settings) -> Settings:
         """Draw settings to reload: sometimes with another pool."""
         if random.random() < 0.5:

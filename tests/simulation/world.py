@@ -15,6 +15,7 @@ from corsproxy.proxy.downstream import ClientConnection
 from corsproxy.proxy.engine import Engine
 from corsproxy.proxy.exchange import Exchange
 from corsproxy.proxy.record import Record
+from corsproxy.proxy.upstream import UpstreamConnection
 from tests.simulation.answers import Answer
 from tests.simulation.backend import Attempt, Backend, BackendLink
 from tests.simulation.client import Client
@@ -64,6 +65,7 @@ class World:
         self.attempts: dict[bytes, list[Attempt]] = {}
         self.has_refused = False
         self.has_stalled = False
+        self._due_since = 0.0
         self.moods = scene.moods
         self.draining: asyncio.Task[None] | None = None
         self.was_drained_at = -1.0
@@ -150,6 +152,7 @@ class World:
                 await asyncio.sleep(0)
         else:
             await self.loop.settle()
+            self._check_queue()
         self.check()
 
     def _happens(self, name: str) -> None:
@@ -168,6 +171,42 @@ class World:
             most = pool.upstream.max_queue + len(pool._connecting)
             assert pool.queued <= most, "more wait than may"
         self._check_memory()
+        self._check_flow()
+
+    def _check_queue(self) -> None:
+        """Hold, where all is done that was due, that nobody waits where there is a place, nor for too long."""
+        now = self.loop.time()
+        engine = self.engine
+        is_due = False
+        for pool in (engine.pool, *engine._retired):
+            may_dial = pool._has_room and pool.queued > len(pool._connecting)
+            assert not (pool._waiting and pool._waiting[0].is_sent and may_dial), "a wake-up was lost"
+            # A place of those for uploads falls free when one is sent, and that is looked for once a period.
+            is_due = is_due or bool(pool._waiting and pool._due() >= 0 and (may_dial or pool._idle))
+            for waiting in pool._waiting:
+                limit = self.scene.longest_response + 2 * engine._period
+                assert now - waiting.waiting_since <= limit, "the queue keeps somebody past the timeout"
+        self._due_since = (self._due_since or now) if is_due else 0.0
+        assert now - (self._due_since or now) <= 2 * engine._period, "somebody waits beside a free place"
+
+    def _check_flow(self) -> None:
+        """Hold that who does not take what is written is not written to: the other side is not read."""
+        for client in self.clients:
+            connection = cast("ClientConnection", client.link.protocol)
+            exchange, tunnel = connection.exchange, connection.tunnel
+            if client.link.is_over or not client.link.is_stuck:
+                continue
+            for upstream in (exchange and exchange.upstream, tunnel and tunnel._upstream):
+                assert not upstream or not upstream.transport.is_reading() or upstream.is_closing
+        for backend in self.backends:
+            upstream = cast("UpstreamConnection", backend.link.protocol)
+            if backend.link.is_over or not backend.link.is_stuck:
+                continue
+            for client_ in (
+                upstream.exchange and upstream.exchange.client,
+                upstream.tunnel and upstream.tunnel._client,
+            ):
+                assert not client_ or not client_.transport.is_reading() or client_.transport.is_closing()
 
     def _check_memory(self) -> None:
         """Hold that what is kept for one connection is the mark of its transport, and what one read may add."""
@@ -193,6 +232,8 @@ class World:
             self.note(f"stalls {seconds}")
             self.has_stalled = True
             self.loop.pass_by(seconds)
+            await self.loop.settle()
+            self._due_since = 0.0
         else:
             self.note(f"time {seconds}")
             await self.loop.advance(seconds)
@@ -364,5 +405,8 @@ class World:
         )
         if backend is None:
             return None
+        if backend.link.is_idle and self.random.random() < 0.4:
+            backend.link.peer_adds(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
+            return f"{self._name(backend.link)} not, but says something"
         backend.link.peer_leaves(by_reset=self.random.random() < 0.3)
         return self._name(backend.link)
