@@ -19,6 +19,7 @@ from corsproxy.http1.request import RequestHead, RequestReader
 from corsproxy.http1.salvage import salvage
 from corsproxy.proxy.exchange import Exchange
 from corsproxy.proxy.faults import Fault, fault, fault_of_message
+from corsproxy.proxy.flow import bound_writing, pause_reading, resume_reading
 from corsproxy.proxy.forwarded import Client
 from corsproxy.proxy.laggards import untaken
 from corsproxy.proxy.reset import reset
@@ -79,6 +80,7 @@ class ClientConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Note who is there."""
         self.transport = cast("asyncio.Transport", transport)
+        bound_writing(self.transport)
         peer = transport.get_extra_info("peername")
         self._address = peer[0] if isinstance(peer, tuple) else ""
         self.adopt()
@@ -127,18 +129,29 @@ class ClientConnection(asyncio.Protocol):
         self.is_half_closed = True
         if self.tunnel is not None:
             self.tunnel.client_ended()
-            return True
+            return self.transport.can_write_eof()
+        if not self.transport.can_write_eof():
+            # TLS: nothing that is written from now on gets out.
+            exchange = self.exchange
+            self._gone()
+            if exchange is not None and exchange.response_begun:
+                self.cut()
+            return False
         # A client that has said all still gets its answers; one that broke off in a message gets none.
         is_served = self.exchange is not None or (self.is_write_paused and self._buffer != b"")
-        return is_served and not self.body_left and self.transport.can_write_eof()
+        return is_served and not self.body_left
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Cut what was being done for this client."""
+        """End with the connection what it was for."""
         self.engine.closed(self)
-        self.is_ending = True
-        if self.tunnel is not None:
+        if self.tunnel is None:
+            self._gone()
+        else:
             self.tunnel.client_lost(by_reset=exc is not None)
-            return
+
+    def _gone(self) -> None:
+        """Cut what was being done for this client."""
+        self.is_ending = True
         exchange, self.exchange = self.exchange, None
         if exchange is not None:
             exchange.client_gone()
@@ -149,7 +162,7 @@ class ClientConnection(asyncio.Protocol):
         if self.tunnel is not None:
             self.tunnel.pause_upstream()
         elif self.exchange is not None and self.exchange.upstream is not None:
-            self.exchange.upstream.transport.pause_reading()
+            pause_reading(self.exchange.upstream.transport)
 
     def resume_writing(self) -> None:
         """The client reads again."""
@@ -161,7 +174,7 @@ class ClientConnection(asyncio.Protocol):
             self._advance()
         elif self.exchange.upstream is not None:
             self.exchange.moved = self.engine.now
-            self.exchange.upstream.transport.resume_reading()
+            resume_reading(self.exchange.upstream.transport)
 
     # --- heads ---------------------------------------------------------------------------------
 
@@ -358,10 +371,10 @@ class ClientConnection(asyncio.Protocol):
         if self.transport.is_closing():
             return
         if self._held_by_buffer or self.held_by_upstream or self._held_by_turn:
-            self.transport.pause_reading()
+            pause_reading(self.transport)
         else:
             self.moved = self.engine.now
-            self.transport.resume_reading()
+            resume_reading(self.transport)
 
     # --- ends ----------------------------------------------------------------------------------
 
@@ -419,11 +432,10 @@ class ClientConnection(asyncio.Protocol):
     def progress(self) -> int | None:
         """Return how far it is with what only it holds up, while it has a connection to the backend; else None."""
         exchange = self.exchange
-        if exchange is None or exchange.upstream is None:
+        if exchange is None or exchange.upstream is None or self.tunnel is not None:
             return None
         if self.is_write_paused:
-            waiting = untaken(self.transport.get_extra_info("socket").fileno())
-            return exchange.response_bytes - self.transport.get_write_buffer_size() - waiting
+            return exchange.response_bytes - untaken(self.transport)
         if self.body_left and not self.held_by_upstream and exchange.awaits_body:
             return exchange.request_bytes
         return None

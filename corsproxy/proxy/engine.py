@@ -23,7 +23,7 @@ from corsproxy.proxy.exchange import Exchange
 from corsproxy.proxy.forwarded import TrustedProxies
 from corsproxy.proxy.handshakes import Door, TlsListener
 from corsproxy.proxy.laggards import Laggards
-from corsproxy.proxy.listener import Listener, server_context, tls_front
+from corsproxy.proxy.listener import Listener, server_context
 from corsproxy.proxy.overdue import sweep
 from corsproxy.proxy.plain import PlainClient
 from corsproxy.proxy.pool import Pool, tls_context
@@ -119,28 +119,25 @@ class Engine:
     async def open(self, sockets: Sequence[tuple[Endpoint, socket.socket]]) -> None:
         """Accept clients on bound, listening, non-blocking sockets. Raises OSError or ssl.SSLError for bad PEM files."""
         self._tick()
-        tls = self.settings.tls
-        front = None
-        if tls is not None:
-            self._tls = server_context(tls)
-            front = tls_front(tls, self._current_tls)
+        if self.settings.tls is not None:
+            self._tls = server_context(self.settings.tls)
         for endpoint, sock in sockets:
-            listener = self._listener(endpoint, sock, None if endpoint.path else front)
+            listener = self._listener(endpoint, sock)
             self._listeners.append(listener)
             await listener.open()
 
-    def _listener(
-        self, endpoint: Endpoint, sock: socket.socket, tls: ssl.SSLContext | None
-    ) -> Listener | TlsListener:
-        if tls is None:
+    def _listener(self, endpoint: Endpoint, sock: socket.socket) -> Listener | TlsListener:
+        if self._tls is None or endpoint.path:
             return Listener(sock, partial(self._arrive, endpoint))
         door = Door(
+            tls=self._current_tls,
+            seconds=lambda: self.timeouts.client_header,
             make=partial(self._arrive_at_tls, ClientConnection, endpoint, b"https"),
             make_plain=partial(self._arrive_at_tls, PlainClient, endpoint, b"http"),
             admits=self._has_room,
             lost=self._lost,
         )
-        return TlsListener(sock, door, tls, seconds=self.timeouts.client_header)
+        return TlsListener(sock, door)
 
     def _current_tls(self) -> ssl.SSLContext:
         assert self._tls is not None  # noqa: S101 -- only asked by listeners that have TLS

@@ -20,6 +20,7 @@ from corsproxy.http1.request import RequestHead
 from corsproxy.http1.response import ResponseHead
 from corsproxy.http1.traceparent import trace_id
 from corsproxy.proxy.faults import Fault, fault
+from corsproxy.proxy.flow import pause_reading
 from corsproxy.proxy.forwarded import Forwarding, request_text
 from corsproxy.proxy.granting import cors_names, dropped_cookies, granted_lines, remove_cors
 from corsproxy.proxy.kept import KeptBody
@@ -129,7 +130,7 @@ class Exchange:
         if client.held_by_upstream:
             client.hold_reading(False)  # before the writes below, which may hold it again
         if client.is_write_paused:
-            upstream.transport.pause_reading()
+            pause_reading(upstream.transport)
         if not self.holds_head:
             kept = self._kept
             upstream.transport.write(self._text if kept is None else kept.send(self._text))

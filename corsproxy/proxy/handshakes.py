@@ -2,8 +2,9 @@
 
 Laws: whoever has not finished a handshake counts as a client; one too many is closed unanswered, since
 an answer would cost a handshake. Nothing is set aside for TLS before a first byte has come, and that byte
-tells who speaks plain HTTP: those are answered in plain HTTP. All of it takes `seconds` at most. Few begin
-in one turn of the event loop, because a signature takes as long as many requests.
+tells who speaks plain HTTP: those are answered in plain HTTP. All of it takes `Door.seconds` at most, and no
+more than a moment of a drain: nobody has asked for anything yet. Few begin in one turn of the event loop,
+because a signature takes as long as many requests.
 """
 
 import asyncio
@@ -19,15 +20,19 @@ __all__ = ["Door", "TlsListener"]
 _AT_ONCE = 64  # accepted before others get their turn
 _BEGUN_A_TURN = 4
 _PAUSE = 1.0  # seconds, where no descriptor is left
+_IN_A_DRAIN = 2.0  # seconds from the beginning: enough for who has just connected
 
 
 @dataclass(frozen=True, slots=True)
 class Door:
     """Whom a listener lets in: `make` gives a client's protocol, `make_plain` that of one who speaks plain HTTP.
 
+    `tls` is how we show ourselves, and `seconds` how long a handshake may take, asked anew for each;
     `admits` says whether there is room for one more; `lost` is told whose handshake came to nothing.
     """
 
+    tls: Callable[[], ssl.SSLContext]
+    seconds: Callable[[], float]
     make: Callable[[], asyncio.Protocol]
     make_plain: Callable[[], asyncio.Protocol]
     admits: Callable[[], bool]
@@ -37,15 +42,14 @@ class Door:
 class TlsListener:
     """Accepts on a bound, listening, non-blocking socket, which is closed with it."""
 
-    def __init__(self, bound: socket.socket, door: Door, tls: ssl.SSLContext, *, seconds: float) -> None:
+    def __init__(self, bound: socket.socket, door: Door) -> None:
         self._bound = bound
         self._door = door
-        self._tls = tls
-        self._seconds = seconds
         self._loop = asyncio.get_running_loop()
         self._is_open = False
         self._pause: asyncio.TimerHandle | None = None
         self._greeting: set[asyncio.Task[None]] = set()
+        self._limits: dict[asyncio.Timeout, float] = {}  # and since when each has held
         self._begun = 0  # handshakes, in this turn
         self._waiting: deque[asyncio.Future[None]] = deque()
 
@@ -55,7 +59,7 @@ class TlsListener:
         self._loop.add_reader(self._bound, self._accept)
 
     def close(self) -> None:
-        """Take what is queued, and accept no more."""
+        """Take what is queued, and accept no more; wait for no handshake that stalls."""
         if not self._is_open:
             return
         self._is_open = False
@@ -65,6 +69,9 @@ class TlsListener:
         while self._accept_one():
             pass
         self._bound.close()
+        for limit, since in self._limits.items():
+            if not limit.expired():
+                limit.reschedule(since + _IN_A_DRAIN)
 
     def abort(self) -> None:
         """Cut every handshake."""
@@ -111,19 +118,24 @@ class TlsListener:
         self._loop.add_reader(self._bound, self._accept)
 
     async def _greet(self, sock: socket.socket, protocol: asyncio.Protocol) -> None:
+        seconds = self._door.seconds()
+        limit = asyncio.timeout(seconds if self._is_open else _IN_A_DRAIN)
+        self._limits[limit] = self._loop.time()
         try:
-            async with asyncio.timeout(self._seconds):
+            async with limit:
                 if (first := await self._peek(sock)).isalpha():
                     await self._loop.connect_accepted_socket(self._door.make_plain, sock)
                 elif first:
                     await self._turn()
                     await self._loop.connect_accepted_socket(
-                        lambda: protocol, sock, ssl=self._tls, ssl_handshake_timeout=self._seconds
+                        lambda: protocol, sock, ssl=self._door.tls(), ssl_handshake_timeout=seconds
                     )
                 else:
                     sock.close()
         except OSError:  # it left, was too slow, or its handshake failed
             sock.close()
+        finally:
+            del self._limits[limit]
 
     async def _peek(self, sock: socket.socket) -> bytes:
         """Wait for the first byte, and leave it where it is; none at the end."""

@@ -5,6 +5,7 @@ another client is slow in. What counts is what the client itself has sent or tak
 all connections are in use and somebody has waited for one, less than `LEAST` bytes a second is too little.
 """
 
+import asyncio
 import fcntl
 import struct
 import termios
@@ -56,9 +57,11 @@ class Laggards:
                 self._seen[client] = progress
 
 
-def untaken(descriptor: int) -> int:
-    """Count what the kernel holds for a peer that has not acknowledged it; 0 where it does not say."""
+def untaken(transport: asyncio.Transport) -> int:
+    """Count what we and, where it says so, the kernel hold for a peer that has not acknowledged it."""
+    size = transport.get_write_buffer_size()
+    sock = transport.get_extra_info("socket")  # None where TLS has lost its connection
     with suppress(OSError, ValueError):  # ValueError: it is closed
-        size: int = struct.unpack("i", fcntl.ioctl(descriptor, termios.TIOCOUTQ, bytes(4)))[0]
-        return size
-    return 0
+        if sock is not None:
+            size += struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4)))[0]
+    return size

@@ -1,8 +1,7 @@
 """One listening socket: accepts clients until it is closed, and then those that the kernel has queued.
 
 Laws: a connection that was queued before the close is served, not reset; the socket that was given is
-closed with it. TLS is judged anew for each handshake, so a renewed certificate needs no new listener;
-who accepts there is `handshakes`.
+closed with it. Who accepts where there is TLS is `handshakes`.
 """
 
 import asyncio
@@ -14,7 +13,7 @@ from typing import Any
 
 from corsproxy.config.settings import ServerTls
 
-__all__ = ["Listener", "server_context", "tls_front"]
+__all__ = ["Listener", "server_context"]
 
 _BACKLOG = 2048
 
@@ -26,20 +25,6 @@ def server_context(tls: ServerTls) -> ssl.SSLContext:
     context.set_alpn_protocols(["http/1.1"])
     context.load_cert_chain(tls.certificate, tls.key)
     return context
-
-
-def tls_front(first: ServerTls, current: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
-    """Return a context for the life of a listener, which hands each handshake over to the `current` one.
-
-    Loading a new pair into a live context would leave the old one beside it where the kinds of key differ.
-    """
-    front = server_context(first)
-
-    def hand_over(connection: ssl.SSLObject, _name: str | None, _front: ssl.SSLContext) -> None:
-        connection.context = current()
-
-    front.sni_callback = hand_over  # OpenSSL calls it also where the client names nobody
-    return front
 
 
 class Listener:

@@ -52,12 +52,7 @@ def _sweep_leaving(client: ClientConnection, now: float) -> None:
 def _has_said_goodbye(client: ClientConnection, now: float) -> bool:
     """Tell whether TLS only waits for an answer to our close_notify, which nobody owes us (RFC 8446 §6.1)."""
     transport = client.transport
-    if (
-        client.scheme != b"https"
-        or not transport.is_closing()
-        or transport.get_write_buffer_size()
-        or untaken(transport.get_extra_info("socket").fileno())
-    ):
+    if client.scheme != b"https" or not transport.is_closing() or untaken(transport):
         client.goodbye_since = 0.0
     elif not client.goodbye_since:
         # What TLS has given to the transport below cannot be asked for; in a second it would be with the kernel.

@@ -8,6 +8,7 @@ does not take what is still due to it. (RFC 6455 §1.7, RFC 9110 §7.8)
 import asyncio
 from typing import TYPE_CHECKING
 
+from corsproxy.proxy.flow import pause_reading, resume_reading
 from corsproxy.proxy.reset import reset
 
 if TYPE_CHECKING:
@@ -73,14 +74,12 @@ class Tunnel:
         self._close_if_done()
 
     def client_lost(self, *, by_reset: bool) -> None:
-        """End with the client's connection."""
+        """End with the client's connection; what it said last is still delivered."""
         self._lost()
         if by_reset:
             reset(self._upstream.transport)
-        elif self._upstream_done:
-            self._upstream.transport.close()
         else:
-            self._upstream.transport.abort()
+            self._upstream.transport.close()
 
     def upstream_lost(self, *, by_reset: bool) -> None:
         """End with the backend's connection; what it said last is still delivered."""
@@ -98,25 +97,28 @@ class Tunnel:
 
     def pause_client(self) -> None:
         """The backend does not read: stop reading the client."""
-        self._client.transport.pause_reading()
+        pause_reading(self._client.transport)
 
     def resume_client(self) -> None:
         """The backend reads again."""
-        self._client.transport.resume_reading()
+        self.moved = self._client.engine.now
+        resume_reading(self._client.transport)
 
     def pause_upstream(self) -> None:
         """The client does not read: stop reading the backend."""
-        self._upstream.transport.pause_reading()
+        pause_reading(self._upstream.transport)
 
     def resume_upstream(self) -> None:
         """The client reads again."""
-        self._upstream.transport.resume_reading()
+        self.moved = self._client.engine.now
+        resume_reading(self._upstream.transport)
 
     def _close_if_done(self) -> None:
         if self._client_done and self._upstream_done:
             self._finish()
-            self._upstream.transport.close()
-            self._client.transport.close()
+            for transport in (self._upstream.transport, self._client.transport):
+                if not transport.is_closing():  # asyncio's TLS breaks where it is closed twice
+                    transport.close()
 
     def _lost(self) -> None:
         self._finish()

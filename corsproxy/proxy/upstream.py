@@ -16,6 +16,7 @@ from corsproxy.http1.faults import BadResponse
 from corsproxy.http1.framing import CHUNKED, UNTIL_CLOSE, ChunkedReader
 from corsproxy.http1.response import read_response_head
 from corsproxy.proxy.faults import Fault, fault, fault_of_message
+from corsproxy.proxy.flow import bound_writing, pause_reading, resume_reading
 from corsproxy.proxy.pool import Pool, Waiting
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ class UpstreamConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
         self.transport = cast("asyncio.Transport", transport)
+        bound_writing(self.transport)
 
     def data_received(self, data: bytes) -> None:
         """Take what the backend sent, for the tunnel or the exchange it belongs to."""
@@ -132,7 +134,7 @@ class UpstreamConnection(asyncio.Protocol):
         """Pass a tunnel's FIN on; otherwise the end of the connection says all."""
         if self.tunnel is not None:
             self.tunnel.upstream_ended()
-            return True
+            return self.transport.can_write_eof()
         self._keep = False
         # TLS tells the end also while reading is paused: chunks that wait for their turn have come before it.
         while self._held and self._in_body and self.exchange is not None:
@@ -254,7 +256,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._keep = self._keep and used == len(data)
         elif used < len(data):
             self._held = data[used:]
-            self.transport.pause_reading()
+            pause_reading(self.transport)
             asyncio.get_running_loop().call_soon(self._take_turn)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
@@ -263,7 +265,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._large_reads += 1
         if self._large_reads == BULK_READS:
             self._large_reads = 0
-            self.transport.pause_reading()
+            pause_reading(self.transport)
             asyncio.get_running_loop().call_soon(self._take_turn)
 
     def _take_turn(self) -> None:
@@ -272,7 +274,7 @@ class UpstreamConnection(asyncio.Protocol):
         if exchange is None or self.transport.is_closing():
             return
         if not exchange.client.is_write_paused:
-            self.transport.resume_reading()
+            resume_reading(self.transport)
         if self._held:
             self.data_received(b"")
 
@@ -281,7 +283,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.exchange = None
         self.is_reused = True
         if exchange.client.is_write_paused:
-            self.transport.resume_reading()  # the next exchange may be a client's that reads
+            resume_reading(self.transport)  # the next exchange may be a client's that reads
         # Who does not say 100 need not read what it was asked about (RFC 9110 §10.1.1).
         may_be_unread = exchange.head.length and (
             exchange.head.expects_continue

@@ -25,7 +25,7 @@ def block(size: int, content: bytes) -> bytes:
     return len(content).to_bytes(size, "big") + content
 
 
-def client_hello(version: int) -> bytes:
+def client_hello(version: int, extension: bytes = b"") -> bytes:
     """Return the first record of a client that speaks no later version (RFC 5246 §7.4.1.2).
 
     By hand, because today's OpenSSL would not say it.
@@ -45,7 +45,7 @@ def client_hello(version: int) -> bytes:
         + block(1, b"")
         + block(2, ciphers)
         + block(1, b"\x00")
-        + block(2, extensions)
+        + block(2, extensions + extension)
     )
     return b"\x16\x03\x01" + block(2, b"\x01" + block(3, hello))
 
@@ -286,6 +286,27 @@ async def test_a_stop_cuts_handshakes(staged: Staged, certificates: Certificates
     assert await silent.is_gone()
     assert await begun.is_gone()
     await until(lambda: stage.engine.gauges() == NONE_OPEN)
+
+
+async def test_a_drain_waits_for_no_handshake_that_stalls(staged: Staged, certificates: Certificates) -> None:
+    stage = await staged(
+        tls=certificates.server_files("a.example"), timeouts=Timeouts(client_header=1000.0, drain=1000.0)
+    )
+    stalled = []
+    for said in STALLED.values():
+        stalled.append(await stage.connect())
+        if said:
+            await stalled[-1].send(said)
+    await stalled[-1].take(1)
+    await until(lambda: stage.engine.gauges().client_connections == len(stalled))
+    unseen = await stage.connect()  # the kernel has it, the engine has not
+    draining = asyncio.ensure_future(stage.engine.drain())
+    await until(lambda: stage.engine.gauges().client_connections > len(stalled))
+    skip(2.1)
+    await until(draining.done)
+    for client in (*stalled, unseen):
+        assert await client.is_gone()
+    assert stage.engine.gauges() == NONE_OPEN
 
 
 async def test_who_waits_in_the_queue_of_a_tls_port_is_served_in_a_drain(

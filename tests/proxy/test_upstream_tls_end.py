@@ -1,7 +1,6 @@
 """How a TLS backend's answer ends: with the alert that says so, or cut by whoever can forge a FIN."""
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,53 +10,11 @@ from corsproxy.config.settings import Upstream, UpstreamTls
 from corsproxy.cors.vocabulary import Reason
 from tests.proxy.certificates import Certificates
 from tests.proxy.conftest import Staged
-from tests.proxy.wire import GET, OK, Backend, Peer, Stage, get
+from tests.proxy.test_flow import SMALL
+from tests.proxy.tls_by_hand import TlsByHand
+from tests.proxy.wire import GET, OK, Backend, Peer, Stage, get, until
 
 UNTIL_CLOSE = b"HTTP/1.1 200 OK\r\n\r\nall there is"
-
-
-class TlsByHand:
-    """A backend's end of TLS over a raw socket: it says close_notify when told to, and not before."""
-
-    def __init__(self, peer: Peer, context: ssl.SSLContext) -> None:
-        self.peer = peer
-        self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._in, self._out, server_side=True)
-
-    async def handshake(self) -> None:
-        while True:
-            try:
-                self._tls.do_handshake()
-            except ssl.SSLWantReadError:
-                await self._flush()
-                self._in.write(await self.peer.some())
-            else:
-                await self._flush()
-                return
-
-    async def head(self) -> bytes:
-        got = b""
-        while not got.endswith(b"\r\n\r\n"):
-            try:
-                got += self._tls.read(65536)
-            except ssl.SSLWantReadError:
-                self._in.write(await self.peer.some())
-        return got
-
-    async def send(self, data: bytes) -> None:
-        self._tls.write(data)
-        await self._flush()
-
-    async def notify(self) -> None:
-        """Send the alert that says that no more will come."""
-        try:
-            self._tls.unwrap()
-        except ssl.SSLWantReadError:
-            await self._flush()
-
-    async def _flush(self) -> None:
-        if data := self._out.read():
-            await self.peer.send(data)
 
 
 @pytest.fixture
@@ -156,6 +113,31 @@ async def test_a_large_answer_that_ends_with_the_alert_is_whole(
         group.create_task(answer())
         assert await client.head() == b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
         assert await client.rest() == body
+
+
+@pytest.mark.parametrize("length", [True, False], ids=["with a length", "without"])
+@pytest.mark.parametrize("request_", VERSIONS.values(), ids=VERSIONS)
+async def test_an_end_that_comes_before_the_client_has_taken_all_costs_nothing(
+    staged: Staged, backend: Backend, certificates: Certificates, request_: bytes, length: bool
+) -> None:
+    tls_keys = UpstreamTls(certificates.ca, "b.example")
+    upstream = Upstream(endpoint=backend.endpoint, authority="b.example", tls=tls_keys)
+    stage = await staged(upstream=upstream, buffer=SMALL)
+    client, tls = await asked(stage, backend, certificates, request_)
+    body = bytes(range(256)) * 4096
+    counted = b"Content-Length: %d\r\n" % len(body) if length else b""
+
+    async def answer() -> None:
+        await tls.send(b"HTTP/1.1 200 OK\r\n" + counted + b"\r\n" + body)
+        await tls.notify()
+        tls.peer.half_close()
+
+    answering = asyncio.ensure_future(answer())
+    await until(lambda: any(connection.is_write_paused for connection in stage.engine.clients))
+    response = await client.response()
+    await answering
+    assert (response.body == body, response.is_whole) == (True, True)
+    assert await stage.book.ends() == (200, None)
 
 
 @pytest.mark.parametrize("request_", VERSIONS.values(), ids=VERSIONS)
