@@ -1,6 +1,7 @@
 """What all tests share: free ports, real processes, a real Chromium, and the law about skipping.
 
-CORSPROXY_TESTS_NO_SKIP=1 turns every skip (and expected failure) into a failure: nothing may hide.
+CORSPROXY_TESTS_NO_SKIP=1 turns every skip (and expected failure) into a failure: nothing may hide. Hypothesis then
+draws the same examples each time.
 CORSPROXY_TESTS_WITHOUT_BROWSER=1 leaves the tests out that drive Chromium.
 CORSPROXY_CHROMIUM names the Chromium to drive.
 """
@@ -10,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from playwright.async_api import Browser, async_playwright
 
@@ -19,6 +21,12 @@ from tests.steady import SteadyAsyncio
 
 NO_SKIP = os.environ.get("CORSPROXY_TESTS_NO_SKIP") == "1"
 WITHOUT_BROWSER = os.environ.get("CORSPROXY_TESTS_WITHOUT_BROWSER") == "1"
+
+# How fast a machine is, is not the question. Where nothing may hide, neither may luck: the same examples each time.
+hypothesis.settings.register_profile(
+    "steady", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], derandomize=NO_SKIP
+)
+hypothesis.settings.load_profile("steady")
 
 CHROMIUM_ARGUMENTS = (
     "--headless",

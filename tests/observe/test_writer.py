@@ -60,7 +60,7 @@ def test_lines_arrive_in_order(tmp_path: Path) -> None:
     lines = [b"line %d\n" % n for n in range(5000)]
     for line in lines:
         writer.write(line)
-    writer.close(30)
+    writer.close(60)
     os.close(descriptor)
     assert path.read_bytes() == b"".join(lines)
     assert writer.dropped == 0
@@ -68,8 +68,8 @@ def test_lines_arrive_in_order(tmp_path: Path) -> None:
 
 def test_closing_twice_is_fine(pipe: tuple[int, int]) -> None:
     writer = Writer(pipe[1], notice)
-    writer.close(5)
-    writer.close(5)
+    writer.close(60)
+    writer.close(60)
     writer.write(b"too late\n")
     assert writer.dropped == 1
 
@@ -88,7 +88,7 @@ def test_no_write_tears_a_line_that_others_share_a_pipe_with(
     lines = [b"x" * (n % 3000) + b"\n" for n in range(500)]
     for line in lines:
         writer.write(line)
-    writer.close(30)
+    writer.close(60)
     monkeypatch.undo()
     assert b"".join(lots) == b"".join(lines)
     assert all(lot.endswith(b"\n") and len(lot) <= 4096 for lot in lots)
@@ -116,13 +116,14 @@ def test_a_reader_that_is_stuck_costs_lines_and_nothing_else(pipe: tuple[int, in
     draining = threading.Thread(target=drain)
     draining.start()
     assert drained.wait(60)
-    writer.close(30)
+    writer.close(60)
     os.close(sender)
     draining.join(60)
     lines = bytes(got).splitlines()
-    assert [line for line in lines if line.startswith(b"<")] == [b"<%d dropped>" % writer.dropped]
+    told = [int(line[1:].removesuffix(b" dropped>")) for line in lines if line.startswith(b"<")]
+    assert sum(told) == writer.dropped
     kept = [int(line) for line in lines if not line.startswith(b"<")]
-    assert kept == list(range(sent - writer.dropped))
+    assert (kept, len(kept)) == (sorted(set(kept)), sent - writer.dropped)
 
 
 def test_close_gives_up_on_a_stuck_reader(pipe: tuple[int, int]) -> None:
@@ -159,7 +160,7 @@ def test_what_a_descriptor_refused_is_finished_first_when_it_recovers(
     writer.write(b"first\n")
     assert refused.wait(60)
     writer.write(b"second\n")
-    writer.close(30)
+    writer.close(60)
     assert attempts < 10  # it neither spins nor gives up
     os.close(sender)
     assert read_to_end(reader) == b"first\nsecond\n"
@@ -204,6 +205,6 @@ def test_no_write_tears_a_line_that_a_pipe_takes_whole(
     writer = Writer(sender, notice, room=12_000)
     writer.write(b"x" * 12_000 + b"\n")  # lost, which is told first
     writer.write(written)
-    writer.close(5.0)
+    writer.close(60)
     assert sizes == expected
     assert read_exactly(reader, sum(sizes)) == notice(1) + written
