@@ -15,7 +15,6 @@ from pathlib import Path
 from corsproxy.config.addresses import BadAddress, read_url
 from corsproxy.config.candidate import Load, read_candidate, refuse_candidate
 from corsproxy.config.document import Document, read_document
-from corsproxy.config.filekeys import FileKeys
 from corsproxy.config.findings import Findings
 from corsproxy.config.flags import Flags, document_of
 from corsproxy.config.problem import COMMAND_LINE, Code, ConfigError, Problem
@@ -120,7 +119,10 @@ def _load(document: Document, folder: Path, source: Source, load_candidate: Load
     for problem in document.problems:
         findings.add(problem)
     keys = read_shapes(document, findings)
-    settings = _settings(keys, document, folder, source, findings) if keys is not None else None
+    settings = None
+    if keys is not None:
+        rules = read_rules(keys, document, findings)
+        settings = read_server(keys, folder, findings, source=source, rules=rules)
     others: tuple[Problem, ...] = ()
     if keys is not None and keys.candidate is not None:
         if load_candidate is None:
@@ -139,28 +141,6 @@ def _load(document: Document, folder: Path, source: Source, load_candidate: Load
     warned = findings.warned
     settings = replace(settings, warnings=tuple(_on_one_line(problem) for problem in warned))
     return Loaded(settings, (*warned, *others), len(keys.tests))
-
-
-def _settings(
-    keys: FileKeys, document: Document, folder: Path, source: Source, findings: Findings
-) -> Settings:
-    rules = read_rules(keys, document, findings)
-    server = read_server(keys, folder, findings)
-    return Settings(
-        source=source,
-        upstream=server.upstream,
-        rules=rules,
-        listen=server.listen,
-        workers=server.workers,
-        tls=server.tls,
-        admin=server.admin,
-        trusted_proxies=server.trusted_proxies,
-        public_origins=server.public_origins,
-        timeouts=server.timeouts,
-        limits=server.limits,
-        log=server.log,
-        tracing=server.tracing,
-    )
 
 
 def _on_one_line(problem: Problem) -> str:

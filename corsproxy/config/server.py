@@ -8,7 +8,6 @@ import ipaddress
 import os
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,10 +26,22 @@ from corsproxy.config.findings import Findings
 from corsproxy.config.names import warn_repeated
 from corsproxy.config.problem import Code, KeyPath
 from corsproxy.config.processors import usable
-from corsproxy.config.settings import Admin, Endpoint, Limits, Log, ServerTls, Timeouts, Upstream, UpstreamTls
+from corsproxy.config.settings import (
+    Admin,
+    Endpoint,
+    Limits,
+    Log,
+    ServerTls,
+    Settings,
+    Source,
+    Timeouts,
+    Upstream,
+    UpstreamTls,
+)
+from corsproxy.cors.rule import Rule
 from corsproxy.cors.spelling import canonical_origin, origin_faults
 
-__all__ = ["Server", "read_server"]
+__all__ = ["read_server"]
 
 Read = TypeVar("Read")
 
@@ -41,28 +52,18 @@ _MAY_BE_ZERO = frozenset({"drain"})
 _SMALLEST_HEAD = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
-    """What was read; only to be used where nothing was refused."""
+def read_server(
+    keys: FileKeys, folder: Path, findings: Findings, *, source: Source, rules: tuple[Rule, ...]
+) -> Settings:
+    """Check everything else and put all together; only to be used where nothing was refused.
 
-    listen: tuple[Endpoint, ...]
-    workers: int
-    tls: ServerTls | None
-    upstream: Upstream
-    admin: Admin | None
-    trusted_proxies: tuple[str, ...]
-    public_origins: tuple[str, ...]
-    timeouts: Timeouts
-    limits: Limits
-    log: Log
-    tracing: str
-
-
-def read_server(keys: FileKeys, folder: Path, findings: Findings) -> Server:
-    """Check everything but the rules; `folder` is what relative paths start from."""
+    `folder` is what relative paths start from.
+    """
     reader = _ServerReader(folder, findings)
     listen = reader.listen(keys.listen)
-    return Server(
+    return Settings(
+        source=source,
+        rules=rules,
         listen=listen,
         workers=keys.workers if isinstance(keys.workers, int) else usable(),
         tls=reader.tls(keys, listen),
