@@ -61,14 +61,15 @@ def read_server(
     """
     reader = _ServerReader(folder, findings)
     listen = reader.listen(keys.listen)
+    admin = reader.admin(keys, listen)
     return Settings(
         source=source,
         rules=rules,
         listen=listen,
         workers=keys.workers if isinstance(keys.workers, int) else usable(),
         tls=reader.tls(keys, listen),
-        upstream=reader.upstream(keys.upstream, listen),
-        admin=reader.admin(keys, listen),
+        upstream=reader.upstream(keys.upstream, listen, admin),
+        admin=admin,
         trusted_proxies=reader.networks(keys.trusted_proxies),
         public_origins=reader.public_origins(keys.public_origins),
         timeouts=reader.timeouts(keys),
@@ -133,7 +134,9 @@ class _ServerReader:
             )
         return Admin(endpoint=endpoint, hosts=tuple(host.lower() for host in keys.admin.hosts))
 
-    def upstream(self, written: str | UpstreamKeys, listen: Sequence[Endpoint]) -> Upstream:
+    def upstream(
+        self, written: str | UpstreamKeys, listen: Sequence[Endpoint], admin: Admin | None
+    ) -> Upstream:
         keys = UpstreamKeys(url=written) if isinstance(written, str) else written
         path: KeyPath = ("upstream",) if isinstance(written, str) else ("upstream", "url")
         url = self._read(read_url, keys.url, path, Code.URL)
@@ -141,6 +144,12 @@ class _ServerReader:
             what = f"{keys.url} is where clients are served: each request would come back here."
             fix = "write the backend's own address, or have one of the two listen elsewhere"
             self._findings.refuse(path, what, fix=fix, code=Code.CONFLICT)
+        elif url is not None and admin is not None and _is_here(url.endpoint, admin.endpoint):
+            what = f"{keys.url} is admin.listen, the proxy's own."
+            why = "metrics and status are never on the public port."
+            self._findings.refuse(
+                path, what, why=why, fix="write the backend's own address", code=Code.CONFLICT
+            )
         if keys.host not in {"preserve", "upstream"} and not _AUTHORITY.fullmatch(keys.host):
             what = f'"{keys.host}" is not a host.'
             fix = "write preserve, upstream, or a host as in api.internal:8080"
