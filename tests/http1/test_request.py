@@ -303,6 +303,18 @@ def test_blanks_around_values_are_no_part_of_them() -> None:
     assert head.lines[1:3] == [b"Host:\t a.example", b"Origin:\t https://o"]
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        b"Sec-Fetch-Site: same-origin\r\nSec-Fetch-Storage-Access: active\r\n",  # as Chromium sends them
+        b"Sec-Fetch-Storage-Access: none\r\nSec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: cors\r\n",
+        b"sec-fetch-site:same-origin\r\n",
+    ],
+)
+def test_a_site_is_told_from_its_kin(fields: bytes) -> None:
+    assert read(b"GET / HTTP/1.1\r\n" + H + fields + b"\r\n").sec_fetch_site == b"same-origin"
+
+
 def test_what_is_noted() -> None:
     head = read(
         b"OPTIONS /p?q HTTP/1.1\r\nhOST: a.example:80\r\norigin:https://o\r\nSec-Fetch-Site: cross-site\r\n"
