@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from corsproxy.config.environment import BadReference, substitute
 from corsproxy.config.nodes import Node, Place, parse
-from corsproxy.config.problem import Code, ConfigError, KeyPath, Problem, spell
+from corsproxy.config.problem import COMMAND_LINE, Code, ConfigError, KeyPath, Problem, spell
 from corsproxy.config.scalar import Guess, resolve
 
 __all__ = ["Document", "read_document"]
@@ -25,7 +25,8 @@ class Document:
 
     `guesses` are scalars that YAML readers disagree about, left in `values` as text; `empty` are keys
     without a value, `unresolved` references that have been reported: both None in `values`. `unread` are
-    keys whose values did not fit the models, `kept` the items left of a list that had such.
+    keys whose values did not fit the models, `kept` the items left of a list that had such. `given` are
+    keys whose values came from the command line instead, by the flags that gave them.
     """
 
     file: str
@@ -37,6 +38,7 @@ class Document:
     problems: list[Problem] = field(default_factory=list)
     unread: set[KeyPath] = field(default_factory=set)
     kept: dict[KeyPath, list[int]] = field(default_factory=dict)
+    given: dict[KeyPath, str] = field(default_factory=dict)
     spell: Callable[[KeyPath], str] = spell
 
     def original(self, path: KeyPath) -> KeyPath:
@@ -75,6 +77,8 @@ class Document:
     ) -> Problem:
         """Make a Problem about the value at a path."""
         path = self.original(path)
+        if path in self.given:
+            return Problem(COMMAND_LINE, 0, 0, self.given[path], what, why, fix, code)
         place = self.place(path)
         return Problem(self.file, place.line, place.column, self.spell(path), what, why, fix, code)
 

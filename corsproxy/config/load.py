@@ -112,6 +112,7 @@ def _replace_upstream(document: Document, text: str) -> None:
     if not url.is_tls:
         kept.pop("tls", None)
     document.values["upstream"] = {**kept, "url": text}
+    document.given[("upstream", "url")] = "--upstream"
 
 
 def _load(document: Document, folder: Path, source: Source, load_candidate: Load | None = None) -> Loaded:

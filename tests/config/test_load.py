@@ -450,6 +450,24 @@ def test_a_bad_backend_in_the_files_place(write: Write) -> None:
     )
 
 
+@pytest.mark.parametrize("written", ["http://127.0.0.1:5000", '{url: "http://127.0.0.1:5000"}'])
+def test_what_is_wrong_with_another_backend_is_not_blamed_on_the_file(write: Write, written: str) -> None:
+    text = f"upstream: {written}\n{SMALLEST.partition(chr(10))[2]}"
+    with pytest.raises(ConfigError) as refused:
+        load(write(text), {}, upstream="http://localhost:8080")
+    assert refused.value.problems == (
+        Problem(
+            COMMAND_LINE,
+            0,
+            0,
+            "--upstream",
+            "http://localhost:8080 is where clients are served: each request would come back here.",
+            fix="write the backend's own address, or have one of the two listen elsewhere",
+            code=Code.CONFLICT,
+        ),
+    )
+
+
 def test_flags_come_to_the_same_settings() -> None:
     settings = settings_from_flags(
         "http://127.0.0.1:5000",
