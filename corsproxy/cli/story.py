@@ -44,8 +44,6 @@ def _verdict(story: Story, *, colour: bool) -> str:
 
 
 def _checks(story: Story, *, colour: bool) -> str:
-    if not story.lines:
-        return ""
     written = [words.CHECKS]
     for line in story.lines:
         mark = "ok  " if line.check.passed else "FAIL"
