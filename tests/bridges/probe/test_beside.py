@@ -259,3 +259,47 @@ def test_the_pages_own_origin_needs_no_grant() -> None:
     assert [(each.method, field(each, "origin")) for each in sent] == [("POST", APP)]
     report, sent = ask(Asked(origin=APP, url=f"{APP}/a"), lambda _: answer(200))
     assert (report.outcome, [field(each, "origin") for each in sent]) == (Outcome.READABLE, [None])
+
+
+def test_mixed_content_is_printed_but_where_chrome_may_let_it_pass() -> None:
+    far, sent = ask(Asked(origin=APP, url="http://b.example/a"), lambda _: answer(200))
+    assert (far.outcome, far.reason, sent, far.notes) == (Outcome.BLOCKED, "mixed_content", [], ())
+    assert far.console is not None
+    assert far.console.chrome is not None
+    assert far.console.chrome.startswith(f"Mixed Content: The page at '{APP}/' was loaded over HTTPS")
+    near, sent = ask(Asked(origin=APP, url="http://10.0.0.1/a"), lambda _: answer(200))
+    assert (near.outcome, near.console, sent) == (Outcome.BLOCKED, None, [])
+    assert [note[:33] for note in near.notes] == [
+        "10.0.0.1 is on a private network:",
+        "Chrome 142 and later lets an http",
+    ]
+
+
+def test_notes_are_of_every_address_on_the_way_and_each_once() -> None:
+    def server(sent: Sent) -> Answer:
+        granted = f"Access-Control-Allow-Origin: {field(sent, 'origin') or APP}"
+        if sent.url.startswith(API):
+            return answer(302, granted, "Location: https://other.example/b", address="10.0.0.1")
+        return answer(200, granted, address="10.0.0.2")
+
+    report, _ = ask(Asked(origin=APP, url=f"{API}/a"), server)
+    assert report.outcome is Outcome.READABLE
+    assert [note.partition(":")[0] for note in report.notes] == [
+        "api.example.com (10.0.0.1) is on a private network",
+        "other.example (10.0.0.2) is on a private network",
+        "A redirect led from one foreign origin to other.example",
+    ]
+
+
+def test_a_fault_that_a_corsproxy_answers_for_is_noted() -> None:
+    fault = answer(
+        502,
+        f"Access-Control-Allow-Origin: {APP}",
+        'Proxy-Status: corsproxy; error=connection_refused; details="upstream_refused"',
+        body=b'{"code": "upstream_refused", "detail": "the backend cannot be connected to"}',
+    )
+    report, _ = ask(Asked(origin=APP, url=f"{API}/a"), lambda _: fault)
+    assert (report.outcome, report.server, report.told) == (Outcome.READABLE, "corsproxy", None)
+    assert report.notes == (
+        "A corsproxy answers 502 itself, upstream_refused: the backend cannot be connected to.",
+    )
