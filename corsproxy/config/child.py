@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import corsproxy
+from corsproxy import __version__
 from corsproxy.config.flags import Flags
 from corsproxy.config.problem import COMMAND_LINE, Code, ConfigError, Problem
 from corsproxy.config.settings import Settings
@@ -102,7 +103,9 @@ def _environment() -> dict[str, str]:
 
 def _question(source: Path | Flags, environ: Mapping[str, str], upstream: str | None) -> bytes:
     asked = {"flags": asdict(source)} if isinstance(source, Flags) else {"path": str(source)}
-    return json.dumps({**asked, "upstream": upstream, "environ": dict(environ)}).encode()
+    return json.dumps(
+        {**asked, "version": __version__, "upstream": upstream, "environ": dict(environ)}
+    ).encode()
 
 
 def _answer(name: str, said: bytes, complaint: bytes, status: int) -> Settings:
@@ -132,6 +135,15 @@ def _failure(name: str, what: str) -> ConfigError:
     return ConfigError([Problem(name, 0, 0, "", what, fix=fix, code=Code.LOADER_FAILED)])
 
 
+def _refuse_for_another_version(question: dict[str, Any]) -> None:
+    """Refuse to load for a process that runs what was installed before: it may take Settings of ours for others."""
+    asks = question["version"]
+    if asks != __version__:
+        name = question.get("path", COMMAND_LINE)
+        what = f"corsproxy {__version__} is installed now, and {asks} runs."
+        raise ConfigError([Problem(name, 0, 0, "", what, fix="restart corsproxy", code=Code.LOADER_FAILED)])
+
+
 def _main() -> None:
     """Be the child: read the question, load, write the answer."""
     from corsproxy.config.load import load, load_flags  # noqa: PLC0415 -- only the child pays for these
@@ -142,6 +154,7 @@ def _main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     answer: Settings | tuple[Problem, ...]
     try:
+        _refuse_for_another_version(question)
         if "flags" in question:
             flags: dict[str, Any] = {
                 key: tuple(value) if isinstance(value, list) else value

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from corsproxy import __version__
 from corsproxy.config import child
 from corsproxy.config.child import Flags, load_in_child, load_in_child_blocking
 from corsproxy.config.load import load, settings_from_flags
@@ -177,8 +178,21 @@ def test_the_parent_stays_light(good: Path) -> None:
 
 def test_an_answer_is_pickled_once_whole(good: Path) -> None:
     """What a library prints at import cannot get between the bytes."""
-    question = json.dumps({"path": str(good), "upstream": None, "environ": ENVIRON}).encode()
+    question = json.dumps(
+        {"path": str(good), "version": __version__, "upstream": None, "environ": ENVIRON}
+    ).encode()
     done = subprocess.run(
         [sys.executable, "-m", "corsproxy.config.child"], input=question, capture_output=True, check=True
     )
     assert pickle.loads(done.stdout) == load(good, ENVIRON)
+
+
+async def test_another_version_that_was_installed_meanwhile_does_not_load_for_this_one(
+    good: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child, "__version__", "0.0.1")
+    with pytest.raises(ConfigError) as refused:
+        await load_in_child(good, ENVIRON)
+    (problem,) = refused.value.problems
+    assert problem.what == f"corsproxy {__version__} is installed now, and 0.0.1 runs."
+    assert (problem.file, problem.fix, problem.code) == (str(good), "restart corsproxy", Code.LOADER_FAILED)
