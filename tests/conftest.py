@@ -107,7 +107,7 @@ async def chromium() -> AsyncIterator[Browser]:
     path = processes.chromium_path()
     if path is None:
         pytest.fail(NO_CHROMIUM, pytrace=False)
-    options: dict[str, Any] = {"executable_path": path, "args": list(CHROMIUM_ARGUMENTS)}
+    options: dict[str, Any] = {"executable_path": path, "args": list(CHROMIUM_ARGUMENTS), "timeout": 120_000}
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(**options)
         yield browser

@@ -153,7 +153,7 @@ class Reader:
     async def line_of(self, url: str, request: BrowserRequest) -> str:
         arguments = [url, request.method, list(request.headers), request.credentials]
         await self._frame.evaluate(SOCKET if request.websocket else FETCH, arguments)
-        return await asyncio.wait_for(self._lines.get(), 20)
+        return await asyncio.wait_for(self._lines.get(), 60)
 
 
 async def readers(browser: Browser, site: Site) -> dict[str, Reader]:

@@ -95,7 +95,7 @@ async def test_one_that_ends_unasked_is_told(told: Told, parts: list[Part]) -> N
     await part.start()
     (pid,) = set(children()) - before
     os.kill(pid, signal.SIGKILL)
-    assert await asyncio.wait_for(told.sentences.get(), 10) == "The echo chamber ended with status -9."
+    assert await asyncio.wait_for(told.sentences.get(), 60) == "The echo chamber ended with status -9."
 
 
 async def test_a_pause_is_no_end_and_resuming_brings_it_back(told: Told, parts: list[Part]) -> None:

@@ -339,7 +339,7 @@ async def test_an_edit_can_be_copied(site: Site, opened: Opened) -> None:
     shown = await opened(site.address, permissions=["clipboard-read", "clipboard-write"])
     page = shown.page
     await page.click("#suggestions .copy >> nth=0")
-    await page.wait_for_selector("text=Copied >> nth=0")
+    await page.wait_for_selector("#news:text-is('Copied.')", state="attached")  # it stays
     assert await page.evaluate("navigator.clipboard.readText()") == (
         "    allow_origins: [https://app.example.com, https://staging.example.com]\n"
         "    allow_methods: [GET, POST, DELETE, PUT]\n"

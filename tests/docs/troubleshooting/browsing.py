@@ -122,7 +122,7 @@ async def done(page: Page, call: Call) -> Seen:
     try:
         for _ in range(call.times):
             result = await frame.evaluate(call.way, [call.url, options, call.read])
-        line = await asyncio.wait_for(lines.get(), 20) if result["status"] == -1 else ""
+        line = await asyncio.wait_for(lines.get(), 60) if result["status"] == -1 else ""
     finally:
         page.remove_listener("console", take)
     return Seen(**result, line=line)
