@@ -51,6 +51,7 @@ def _pattern(path: str) -> str:
     """Guess the pattern that was meant."""
     raw = _RAW.fullmatch(path)
     meant = re.sub(r"[?#].*$", "", (raw[2] if raw else path).strip())
+    meant = re.sub(r"/\*$", "/**", meant) if raw else meant  # an expression takes whatever begins so
     if meant.startswith("^") and meant.endswith("/"):
         meant += "**"
     meant = re.sub(r"^\^|\$$", "", meant)

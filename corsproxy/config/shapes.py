@@ -16,6 +16,7 @@ from corsproxy.config.filekeys import FileKeys
 from corsproxy.config.findings import Findings
 from corsproxy.config.foreign import hint, section_of
 from corsproxy.config.problem import Code, KeyPath
+from corsproxy.cors.spelling import canonical_origin
 
 __all__ = ["read_shapes", "show"]
 
@@ -178,12 +179,20 @@ def _text(value: object, _: Mapping[str, Any]) -> _Words:
     return _Words(f"{show(value)} is not text.", f'quote it: "{show(value)}"')
 
 
-def _list(value: object, _: Mapping[str, Any]) -> _Words:
+def _list(value: object, context: Mapping[str, Any]) -> _Words:
     if isinstance(value, str):
-        items = ", ".join(_quoted(item.strip()) for item in value.split(",") if item.strip())
+        meant = (_meant(context["name"], item.strip()) for item in value.split(",") if item.strip())
+        items = ", ".join(map(_quoted, meant))
         return _Words(f"{show(value)} is one value; this is a list.", f"write [{items}]")
     fix = 'begin each item with "- "' if isinstance(value, dict) else "write a list: [...]"
     return _Words(f"{show(value)} stands where a list is due.", fix)
+
+
+def _meant(name: object, item: str) -> str:
+    """Write an item as it would be taken, so that the list is not refused for it next."""
+    if name in {"allow_origins", "public_origins"} and item not in {"*", "null"}:
+        return canonical_origin(item, wildcards=True) or item
+    return item.upper() if name == "allow_methods" else item
 
 
 def _quoted(item: str) -> str:
@@ -283,7 +292,9 @@ def _tell(error: ErrorDetails, path: KeyPath, findings: Findings) -> None:
         what, fix = hint(path[:-1], str(name))
         findings.refuse(path, f"There is no key {name} here. {what}".rstrip(), fix=fix, code=Code.UNKNOWN_KEY)
     else:
-        words = _WORDS.get(kind, _other)(error["input"], {"msg": error["msg"], **error.get("ctx", {})})
+        words = _WORDS.get(kind, _other)(
+            error["input"], {"msg": error["msg"], "name": name, **error.get("ctx", {})}
+        )
         off = _OFF.get(path) if error["input"] in (False, "off") else None
         fix = off or words.fix or f"write it as in {_example(path)}"
         findings.refuse(path, words.what, why=words.why, fix=fix, code=words.code)
