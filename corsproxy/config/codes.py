@@ -68,6 +68,7 @@ MEANINGS: Mapping[Code, Meaning] = MappingProxyType(
         Code.DANGEROUS: Meaning("A key that begins with dangerously_ is on", "It lets through what is refused otherwise, and is logged at every start.", is_warning=True, is_security=True, is_fixed=True),
         Code.DANGEROUS_UNNEEDED: Meaning("A key that begins with dangerously_ is on, and nothing needs it", "Remove it: it would let through what somebody adds later.", is_warning=True, is_security=True, is_fixed=True),
         Code.UPSTREAM_UNVERIFIED: Meaning("The backend's certificate is not checked", "Whoever is between the proxy and the backend can read and change everything.", is_warning=True, is_security=True, is_fixed=True),
+        Code.TLS_VALIDITY: Meaning("A certificate is not valid now, or not for long", "Clients refuse it then; renew it, and the new files are taken without a restart.", is_warning=True),
         Code.TRUSTS_EVERYBODY: Meaning("trusted_proxies holds every address", "Any client can then claim another address, scheme and host.", is_warning=True, is_security=True),
         Code.WEBSOCKET_UNCHECKED: Meaning("WebSocket handshakes are not checked", "Browsers make no CORS check for them: any site can open one with the visitor's cookies.", is_warning=True, is_security=True),
         Code.ORIGIN_SHARED_SUFFIX: Meaning("A pattern ends in * on a shared platform's domain", "Whoever registers a name there that begins alike is let in.", is_warning=True, is_security=True),

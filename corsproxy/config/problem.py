@@ -61,6 +61,7 @@ class Code(StrEnum):
     DANGEROUS = "dangerous"
     DANGEROUS_UNNEEDED = "dangerous_unneeded"
     UPSTREAM_UNVERIFIED = "upstream_unverified"
+    TLS_VALIDITY = "tls_validity"
     TRUSTS_EVERYBODY = "trusts_everybody"
     WEBSOCKET_UNCHECKED = "websocket_unchecked"
     ORIGIN_SHARED_SUFFIX = "origin_shared_suffix"

@@ -19,7 +19,7 @@ from corsproxy.config.addresses import (
     read_network,
     read_url,
 )
-from corsproxy.config.certificates import authority_fault, pair_fault, reading_fault
+from corsproxy.config.certificates import authority_end, authority_fault, pair_end, pair_fault, reading_fault
 from corsproxy.config.extras import TRACING_NEEDS, missing
 from corsproxy.config.filekeys import FileKeys, UpstreamKeys, UpstreamTlsKeys
 from corsproxy.config.findings import Findings
@@ -181,7 +181,13 @@ class _ServerReader:
             )
         ca = self._file(keys.ca, (*path, "ca")) if keys.ca else ""
         if ca:
-            self._refuse_file(authority_fault(ca), (*path, "ca"))
+            self._judge_file(
+                authority_fault(ca),
+                lambda: authority_end(ca),
+                (*path, "ca"),
+                why="no certificate of the backend will be accepted.",
+                fix="give the authority that signs the backend's certificate today",
+            )
         self._server_name(keys.server_name, (*path, "server_name"))
         return UpstreamTls(ca=ca, server_name=keys.server_name or "", verify=keys.verify)
 
@@ -204,7 +210,13 @@ class _ServerReader:
         certificate = self._file(keys.tls.certificate, ("tls", "certificate"))
         key = self._file(keys.tls.key, ("tls", "key"))
         if certificate and key:
-            self._refuse_file(pair_fault(certificate, key), ("tls",))
+            self._judge_file(
+                pair_fault(certificate, key),
+                lambda: pair_end(certificate, key),
+                ("tls",),
+                why="clients refuse a certificate that is not valid when they connect.",
+                fix="renew it; the new files are taken without a restart",
+            )
         return ServerTls(certificate=certificate, key=key)
 
     def _file(self, written: str, path: KeyPath) -> str:
@@ -216,10 +228,13 @@ class _ServerReader:
             return ""
         return str(file)
 
-    def _refuse_file(self, fault: str, path: KeyPath) -> None:
+    def _judge_file(self, fault: str, end: Callable[[], str], path: KeyPath, *, why: str, fix: str) -> None:
+        """Refuse what cannot be used; warn with `why` and `fix` of what has ended, or is about to."""
         if fault:
-            fix = "give PEM files: the certificate with its chain, and the key that belongs to it, without a password"
-            self._findings.refuse(path, f"OpenSSL does not take this: {fault}.", fix=fix, code=Code.TLS_FILE)
+            pem = "give PEM files: the certificate with its chain, and the key that belongs to it, without a password"
+            self._findings.refuse(path, f"OpenSSL does not take this: {fault}.", fix=pem, code=Code.TLS_FILE)
+        elif what := end():
+            self._findings.warn(path, what, why=why, fix=fix, code=Code.TLS_VALIDITY)
 
     def networks(self, written: Sequence[str]) -> tuple[str, ...]:
         warn_repeated(written, ("trusted_proxies",), self._findings)

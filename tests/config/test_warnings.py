@@ -1,9 +1,11 @@
 """Every warning: what brings it about, all that is said of it, and how it is silenced."""
 
+import datetime as dt
 import re
 from pathlib import Path
 
 import pytest
+import trustme
 
 from corsproxy.config.codes import MEANINGS, SILENCEABLE, WARNINGS, nearest
 from corsproxy.config.load import Loaded, read_settings
@@ -42,6 +44,14 @@ CASES: dict[Code, tuple[dict[str, str], str]] = {
   The backend's certificate is not checked.
   Why: whoever is between the proxy and the backend can read and change everything.
   Fix: give ca: the authority that signed it""",
+    ),
+    Code.TLS_VALIDITY: (
+        {"upstream": "http://127.0.0.1:5000\ntls: {certificate: old.crt, key: old.key}"},
+        """\
+2:1  tls
+  The certificate is not valid any more: it ended at 2001-01-01 00:00:00 UTC.
+  Why: clients refuse a certificate that is not valid when they connect.
+  Fix: renew it; the new files are taken without a restart""",
     ),
     Code.TRUSTS_EVERYBODY: (
         {"more": "trusted_proxies: [10.0.0.0/8, '::/0']\n"},
@@ -175,9 +185,20 @@ rules:
 """
 
 
+def _expired() -> dict[str, bytes]:
+    year = [dt.datetime(year, 1, 1, tzinfo=dt.UTC) for year in (2000, 2001)]
+    issued = trustme.CA().issue_cert("a.example", not_before=year[0], not_after=year[1])
+    return {"old.crt": issued.cert_chain_pems[0].bytes(), "old.key": issued.private_key_pem.bytes()}
+
+
+EXPIRED = _expired()
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "next.yaml").write_text(NEXT)
+    for name, pem in EXPIRED.items():
+        (tmp_path / name).write_bytes(pem)
     return tmp_path
 
 
