@@ -7,6 +7,7 @@ HOT: measured by `bench` GET, 16 KiB, 1 MB and 100 MB.
 """
 
 import asyncio
+import os
 import select
 import ssl
 from typing import TYPE_CHECKING, cast
@@ -30,6 +31,7 @@ _HEAD_LIMIT = 128 * 1024
 BULK = 64 * 1024
 BULK_READS = 2
 _INTERIM_LIMIT = 32  # 1xx responses to one request
+_LAST_READS = 8  # of what a backend said before it reset
 # Where an application leaves more than this of a body unread, gunicorn closes, though it has just said keep-alive.
 _MOST_READ_OVER = 64 * 1024
 
@@ -147,6 +149,8 @@ class UpstreamConnection(asyncio.Protocol):
         if self.tunnel is not None:
             self.tunnel.upstream_lost(by_reset=exc is not None)
             return
+        if exc is not None and self.exchange is not None and self.exchange.head.length:
+            self._read_what_is_left()
         exchange, self.exchange = self.exchange, None
         if exchange is None:
             return
@@ -156,6 +160,22 @@ class UpstreamConnection(asyncio.Protocol):
             exchange.retry()
         else:
             exchange.failed(_loss(exc, mid_response=self.has_spoken))
+
+    def _read_what_is_left(self) -> None:
+        """Take the answer of a backend that reset on an upload it did not want: a write that fails ends all reading."""
+        if self.transport.get_extra_info("ssl_object") is not None:
+            return  # these bytes would be TLS's
+        descriptor = self.transport.get_extra_info("socket").fileno()
+        for _ in range(_LAST_READS):
+            if self.exchange is None or self.exchange.client.is_write_paused:
+                return
+            try:
+                data = os.read(descriptor, BULK // 2)
+            except OSError:
+                return
+            if not data:
+                return
+            self.data_received(data)
 
     def _is_truncated(self) -> bool:
         """Tell whether TLS ended without the alert that says so: anybody on the way can forge a FIN (RFC 9112 §9.8)."""

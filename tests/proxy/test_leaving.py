@@ -187,3 +187,44 @@ async def test_faults_after_the_client_left_are_nobodys(stage: Stage) -> None:
     assert record.fault is None
     assert stage.book.is_empty
     assert Reason.UPSTREAM_CLOSED not in record.notes
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\n\r\nno",
+        b"HTTP/1.1 413 Content Too Large\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n",
+    ],
+    ids=["counted", "chunked"],
+)
+async def test_an_answer_before_a_reset_gets_through(stage: Stage, answer: bytes) -> None:
+    """A server that leaves an upload unread resets: the next write fails, and what was said before is still there."""
+    client = await stage.connect()
+    peer = await stage.ask(
+        client, b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 1000000\r\n\r\n" + b"x" * 9000
+    )
+    await peer.head()
+    (serving,) = stage.engine.clients
+    assert peer.send_some(answer) == len(answer)
+    peer.reset()
+    serving.data_received(b"x" * 9000)  # before the loop can look at what has come
+    response = await client.response()
+    assert (response.status, response.body, response.is_whole) == (413, b"no", True)
+    assert b"\r\nConnection: close\r\n" in response.head
+    assert await client.ended()
+    assert await stage.book.ends() == (413, None)
+
+
+async def test_half_an_answer_before_a_reset_is_none(stage: Stage) -> None:
+    client = await stage.connect()
+    peer = await stage.ask(
+        client, b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 1000000\r\n\r\n" + b"x" * 9000
+    )
+    await peer.head()
+    (serving,) = stage.engine.clients
+    peer.send_some(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\n\r\nn")
+    peer.reset()
+    serving.data_received(b"x" * 9000)
+    response = await client.response()
+    assert (response.status, response.is_whole) == (413, False)
+    assert await stage.book.ends() == (413, Reason.UPSTREAM_CLOSED)
