@@ -20,7 +20,7 @@ SMALL = b"POST /3 HTTP/1.1\r\n" + HOST + b"Content-Length: 4\r\n\r\nbody"
 async def test_a_post_behind_one_that_nobody_reads(stage: Stage, running: Processes, size: int) -> None:
     port = free_port()
     running.python(
-        "-m", "gunicorn", "-k", "gthread", "--threads", "2", "-b", f"127.0.0.1:{port}", "application:application",
+        "-m", "gunicorn", "-k", "gthread", "--threads", "2", "--keep-alive", "600", "-b", f"127.0.0.1:{port}", "application:application",
         ports=[port], environ={"PYTHONPATH": str(HERE)},
     )  # fmt: skip
     # With one connection there is no other that the second request could go over.
