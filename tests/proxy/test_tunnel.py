@@ -7,6 +7,7 @@ import pytest
 
 from corsproxy.config.settings import Timeouts
 from corsproxy.cors.vocabulary import Kind, Reason
+from corsproxy.proxy.laggards import Laggards
 from tests.proxy.conftest import Staged
 from tests.proxy.test_flow import BOUND, fill
 from tests.proxy.wire import FORWARDED, GET, HOST, NONE_OPEN, OK, ORIGIN, RULE, Peer, Stage, get, until
@@ -201,6 +202,23 @@ async def test_what_is_due_to_a_side_that_never_reads_ends_with_idleness(staged:
     sending.close()
     await until(lambda: stage.engine.gauges() == NONE_OPEN)
     assert await silent.is_gone()
+
+
+async def test_a_client_that_the_backend_outpaces_is_not_taken_for_idle(staged: Staged) -> None:
+    """While others wait for a connection: how much of a tunnel's bytes it has taken is not counted."""
+    stage = await staged(buffer=8192)
+    client, peer = await switched(stage)
+    data = bytes(range(256)) * 32 * 1024
+    sent = await fill(peer, data)
+    (connection,) = stage.engine.clients
+    assert connection.is_write_paused
+    laggards = Laggards()
+    for now in (1000.0, 2000.0, 3000.0):
+        laggards.look(now, stage.engine.clients, is_want=True)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(peer.send(data[sent:]))
+        assert await client.take(len(data)) == data
+    assert stage.book.is_empty
 
 
 DECLINED = {
