@@ -21,7 +21,7 @@ from corsproxy.demo.server import page_app
 
 __all__ = ["Part", "PartEnded", "play"]
 
-READY_WITHIN = 20.0
+READY_WITHIN = 60.0
 KINDLY_WITHIN = 4.0  # after SIGTERM, before SIGKILL
 PAUSE_AT_MOST = 10.0
 
