@@ -120,6 +120,7 @@ class Held:
 
     def __init__(self, *, is_closing: bool = False) -> None:
         self.is_closing = is_closing
+        self.is_reused = True
 
     def serve(self, waiting: Waiting) -> None:
         raise AssertionError(waiting)
@@ -132,6 +133,8 @@ class Queued:
     def __init__(self, *, is_sent: bool) -> None:
         self.waiting_since = 1.0
         self.is_sent = is_sent
+        self.is_repeatable = True
+        self.wants_fresh = False
 
     def failed(self, fault: Fault) -> None:
         raise AssertionError(fault)
