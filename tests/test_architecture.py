@@ -292,7 +292,7 @@ def test_modules_stay_small() -> None:
 
 
 # What is tested beside the floors: attacks, real backends, a real browser, the measurements, what is published.
-ATTACKED = {"faults", "fuzz", "differential", "security", "websocket"}
+ATTACKED = {"faults", "fuzz", "simulation", "differential", "security", "websocket"}
 SUBJECTS = {
     *ATTACKED,
     "backends",
