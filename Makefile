@@ -8,11 +8,13 @@ CONFIG ?= config/corsproxy.yaml
 UPSTREAM ?=
 ARGS ?=
 SECONDS ?= 600
+SEEDS ?= 10000
+FROM ?= 0
 
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench fuzz clean
+.PHONY: help run test lint bench fuzz simulate clean
 .DELETE_ON_ERROR:
 
 help:
@@ -22,6 +24,7 @@ help:
 	@echo "make lint                             ruff and mypy alone"
 	@echo "make bench                            compare with other proxies (ARGS are passed on)"
 	@echo "make fuzz SECONDS=600                 look for inputs that break it, for that long (Linux on x86-64)"
+	@echo "make simulate SEEDS=10000 FROM=0      play that many worlds of many clients and backends, one a seed"
 	@echo "make clean                            remove .venv, caches and built packages"
 	@echo
 	@echo "PYTHON=python3.12 chooses the interpreter, CONFIG=file the rules (CONFIG= the"
@@ -56,6 +59,9 @@ bench: $(VENV)/.installed-test
 
 fuzz: $(VENV)/.installed-test
 	@nice $(BIN)/python -m tests.fuzz $(SECONDS)
+
+simulate: $(VENV)/.installed-test
+	@nice $(BIN)/python -m tests.simulation --seeds $(SEEDS) --from $(FROM)
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -155,8 +155,8 @@ def _chunked(random: Random, body: bytes) -> bytes:
 
 def _cut_up(random: Random, answer: Answer, text: bytes, moods: Moods) -> None:
     """Make steps of `text`: in one, in a few, or in many."""
-    longest = min(random.choice((1 << 20, 1 << 20, 200, 60, 15)), moods.longest_piece)
+    longest = min(random.choice((1 << 20, 1 << 20, 1 << 20, 200, 60, 15)), moods.longest_piece)
     while text:
-        size = random.randint(1, longest)
+        size = random.randint(1, min(longest, 2 * len(text)))
         answer.steps.append(text[:size])
         text = text[size:]

@@ -54,8 +54,6 @@ class Scene:
             longest_body=self.longest_body,
         )
 
-    longest_response = 20.0  # that upstream_response may be, now or after a reload
-
     def other_settings(self, random: Random, settings: Settings) -> Settings:
         """Draw settings to reload: sometimes with another pool."""
         if random.random() < 0.5:
@@ -140,8 +138,8 @@ def draw_scene(random: Random) -> Scene:
         moods=moods,
         names=tuple(weights),
         weights=tuple(weights.values()),
-        steps=random.choice((80, 200, 200, 400)),
-        most_clients=random.choice((2, 4, 8, 12)),
+        steps=random.choice((200, 500, 500, 1500)),
+        most_clients=random.choice((2, 4, 8, 16)),
         haste=random.choice((0.0, 0.3, 0.8)),
         refuses=_sometimes(random, 0.3),
         upgrades=_sometimes(random, 0.5),

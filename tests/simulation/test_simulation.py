@@ -9,8 +9,8 @@ import pytest
 from tests.processes import ROOT
 from tests.simulation.run import play
 
-SEEDS = 480
-EACH = 40
+SEEDS = 300
+EACH = 25
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, EACH))

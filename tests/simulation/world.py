@@ -66,6 +66,7 @@ class World:
         self.has_refused = False
         self.has_stalled = False
         self._due_since = 0.0
+        self._longest_wait = scene.settings.timeouts.upstream_response
         self.moods = scene.moods
         self.draining: asyncio.Task[None] | None = None
         self.was_drained_at = -1.0
@@ -74,20 +75,20 @@ class World:
         self.engine.exchange = self._begin_exchange  # type: ignore[assignment]  # it makes one, and notes it
         self.engine.clients = Ordered()  # type: ignore[assignment]  # as far as the engine uses a set
         self.engine.tunnels = Ordered()  # type: ignore[assignment]  # as above
-        self._kinds: list[tuple[str, Callable[[], str | None]]] = [
-            ("connects", self._connects),
-            ("client sends", self._client_sends),
-            ("client takes", self._client_takes),
-            ("client ends", self._client_ends),
-            ("client leaves", self._client_leaves),
-            ("client turns", self._client_turns),
-            ("backend takes", self._backend_takes),
-            ("backend says", self._backend_says),
-            ("backend leaves", self._backend_leaves),
-            ("delivered", self._delivered),
-            ("flushed", self._flushed),
-            ("dialled", self._dialled),
-        ]
+        self._kinds: dict[str, Callable[[], str | None]] = {
+            "connects": self._connects,
+            "client sends": self._client_sends,
+            "client takes": self._client_takes,
+            "client ends": self._client_ends,
+            "client leaves": self._client_leaves,
+            "client turns": self._client_turns,
+            "backend takes": self._backend_takes,
+            "backend says": self._backend_says,
+            "backend leaves": self._backend_leaves,
+            "delivered": self._delivered,
+            "flushed": self._flushed,
+            "dialled": self._dialled,
+        }
 
     # --- as the observer -----------------------------------------------------------------------
 
@@ -145,20 +146,22 @@ class World:
             self._adopts()
         elif name == "drains":
             self._drains()
-        else:
-            self._happens(name)
+        elif not self._happens(name):
+            return
         if random.random() < self.scene.haste:
             for _ in range(random.randrange(3)):
                 await asyncio.sleep(0)
         else:
             await self.loop.settle()
-            self._check_queue()
+            self.check_queue()
         self.check()
 
-    def _happens(self, name: str) -> None:
-        for kind, happens in self._kinds:
-            if kind == name and (what := happens()):
-                self.note(f"{name} {what}")
+    def _happens(self, name: str) -> bool:
+        """Let an event of that kind happen, if one can."""
+        what = self._kinds[name]()
+        if what is not None:
+            self.note(f"{name} {what}")
+        return what is not None
 
     def check(self) -> None:
         """Hold what must hold at any moment."""
@@ -173,7 +176,7 @@ class World:
         self._check_memory()
         self._check_flow()
 
-    def _check_queue(self) -> None:
+    def check_queue(self) -> None:
         """Hold, where all is done that was due, that nobody waits where there is a place, nor for too long."""
         now = self.loop.time()
         engine = self.engine
@@ -184,7 +187,7 @@ class World:
             # A place of those for uploads falls free when one is sent, and that is looked for once a period.
             is_due = is_due or bool(pool._waiting and pool._due() >= 0 and (may_dial or pool._idle))
             for waiting in pool._waiting:
-                limit = self.scene.longest_response + 2 * engine._period
+                limit = self._longest_wait + 2 * engine._period
                 assert now - waiting.waiting_since <= limit, "the queue keeps somebody past the timeout"
         self._due_since = (self._due_since or now) if is_due else 0.0
         assert now - (self._due_since or now) <= 2 * engine._period, "somebody waits beside a free place"
@@ -239,7 +242,9 @@ class World:
             await self.loop.advance(seconds)
 
     def _adopts(self) -> None:
-        self.engine.adopt(self.scene.other_settings(self.random, self.engine.settings))
+        settings = self.scene.other_settings(self.random, self.engine.settings)
+        self._longest_wait = max(self._longest_wait, settings.timeouts.upstream_response)
+        self.engine.adopt(settings)
         self.note("adopts")
 
     def _drains(self) -> None:
@@ -302,7 +307,7 @@ class World:
         connection = ClientConnection(self.engine, scheme=b"http", port=80, local=False)
         link = Link(connection, f"10.0.0.{len(self.clients) + 1}", self._traits())
         client = Client(
-            link, requests, self.answers, self.random, longest=self.random.choice((15, 100, 2000))
+            link, requests, self.answers, self.random, longest=self.random.choice((15, 100, 2000, 2000, 2000))
         )
         self.clients.append(client)
         return client
@@ -405,7 +410,7 @@ class World:
         )
         if backend is None:
             return None
-        if backend.link.is_idle and self.random.random() < 0.4:
+        if backend.link.is_idle and self.random.random() < 0.5:
             backend.link.peer_adds(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
             return f"{self._name(backend.link)} not, but says something"
         backend.link.peer_leaves(by_reset=self.random.random() < 0.3)
