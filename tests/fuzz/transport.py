@@ -51,10 +51,10 @@ class _Socket:
     def __init__(self) -> None:
         self.is_reset = False
         self._is_readable = False
-        self._pipe: tuple[int, int] | None = None  # made for those who ask
+        self._pipe: tuple[int, ...] = ()  # made for those who ask
 
     def fileno(self) -> int:
-        if self._pipe is None:
+        if not self._pipe:
             self._pipe = os.pipe()
             self._tell()
         return self._pipe[0]
@@ -64,15 +64,22 @@ class _Socket:
             self._is_readable = is_readable
             self._tell()
 
+    def end(self) -> None:
+        """Let who reads on find that nothing was left behind."""
+        self.close()
+        ours, theirs = os.pipe()
+        os.close(theirs)
+        self._pipe = (ours,)
+
     def close(self) -> None:
-        for each in self._pipe or ():
+        for each in self._pipe:
             os.close(each)
-        self._pipe = None
+        self._pipe = ()
 
     def _tell(self) -> None:
-        if self._pipe is not None and self._is_readable:
+        if self._pipe and self._is_readable:
             os.write(self._pipe[1], b".")
-        elif self._pipe is not None and select.select(self._pipe[:1], (), (), 0)[0]:
+        elif self._pipe and select.select(self._pipe[:1], (), (), 0)[0]:
             os.read(self._pipe[0], 1)
 
     def setsockopt(self, _level: int, _option: int, _value: bytes) -> None:
@@ -210,6 +217,7 @@ class Wire(asyncio.Transport):
         self._loop.call_soon(self._lose, why)
 
     def _lose(self, why: Exception | None) -> None:
+        self._socket.end()
         self.protocol.connection_lost(why)
         self._is_lost = True
         self._socket.close()
