@@ -61,6 +61,7 @@ class ClientConnection(asyncio.Protocol):
         self.served = 0
         self._is_advancing = False
         self.is_ending = False  # no further request is read
+        self._is_cut = False
         self._lingered = 0
         self.lingers_since = 0.0
         self.goodbye_since = 0.0
@@ -410,7 +411,7 @@ class ClientConnection(asyncio.Protocol):
     def _linger(self, data: bytes) -> None:
         self._lingered += len(data)
         if self._lingered > _LINGER_BYTES:
-            self.transport.abort()
+            self.abort()
 
     def cut(self) -> None:
         """Break off: the answer stays visibly unfinished."""
@@ -418,8 +419,18 @@ class ClientConnection(asyncio.Protocol):
         if self.keep_alive:
             self.transport.close()
         else:
+            self.abort()
+
+    def abort(self) -> None:
+        """Break off at once, whatever is not sent yet."""
+        if self._is_cut:
+            return
+        self._is_cut = True
+        if self.keep_alive:
+            self.transport.abort()
+        else:
             # The end of a close-delimited answer would look like a good end.
-            reset(self.transport)
+            reset(self.transport, is_open=self.transport.get_write_buffer_size() > 0)
 
     def enter_tunnel(self, tunnel: "Tunnel") -> bytes:
         """Give this connection over to a tunnel; return what the client sent early."""
@@ -450,7 +461,7 @@ class ClientConnection(asyncio.Protocol):
         why = f"the client {what} too slowly while others waited for a connection to the backend"
         exchange.failed(fault(Reason.CLIENT_TIMEOUT, why))
         if has_begun:
-            self.transport.abort()
+            self.abort()
 
 
 def _too_large(raw: bytes, limit: int) -> Fault:

@@ -169,7 +169,7 @@ class Engine:
         for tunnel in tuple(self.tunnels):
             tunnel.cut()
         for client in tuple(self.clients):
-            client.transport.abort()
+            client.abort()
         for pool in (self.pool, *self._retired):
             pool.abort()
         if self._ticker is not None:

@@ -46,7 +46,7 @@ def _sweep_leaving(client: ClientConnection, now: float) -> None:
     if is_over:
         if client.exchange is not None:
             client.exchange.failed(fault(Reason.CLIENT_TIMEOUT, "the client did not take its answer in time"))
-        client.transport.abort()
+        client.abort()
 
 
 def _has_said_goodbye(client: ClientConnection, now: float) -> bool:

@@ -198,3 +198,26 @@ async def test_a_tls_client_that_never_says_goodbye_holds_nothing_up(staged: Sta
             await stage.engine.drain()
         assert stage.engine.gauges() == NONE_OPEN
         assert await asyncio.to_thread(silent.recv, 1) == b""  # our close_notify came first
+
+
+@pytest.mark.parametrize("end", [b"0\r\n\r\n", b""], ids=["an answer that is here", "half an answer"])
+async def test_what_is_cut_does_not_look_whole_to_1_0(staged: Staged, end: bytes) -> None:
+    """Its end is the connection's: one that comes in order would say that the body was whole."""
+    stage = await staged(buffer=4096)
+    client = await stage.connect()
+    peer = await stage.ask(client, get(version=b"1.0"))
+    await peer.request()
+    body = b"x" * 60_000
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    async with asyncio.TaskGroup() as group:
+        group.create_task(peer.send(head + b"%x\r\n%b\r\n" % (len(body), body) + end))
+        (connection,) = stage.engine.clients
+        if end:
+            await until(lambda: connection.is_ending)
+        else:
+            await until(lambda: connection.transport.get_write_buffer_size() > 0)
+    assert connection.transport.get_write_buffer_size() > 0
+    stage.engine.abort()
+    with pytest.raises(ConnectionResetError):  # noqa: PT012 -- the last read is the one that is told
+        while await client.some():
+            pass
