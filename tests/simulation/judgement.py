@@ -204,6 +204,8 @@ def _judge(world: World) -> None:
         _judge_client(client, [one for one in world.accounts if one.client == client.link.address])
     for attempts in world.attempts.values():
         for attempt in attempts:
+            limit = world.scene.settings.limits.body_bytes
+            assert not limit or len(attempt.sent.body) <= limit, "a longer body than may be"
             assert attempt.sent.is_whole or attempt.link.is_over, "half a request on a connection that stays"
     for backend in world.backends:
         _judge_tunnel(world, backend.link)
