@@ -273,7 +273,7 @@ def test_what_is_always_said(folder: Path, code: Code) -> None:
 
 
 def test_every_dangerous_key_is_always_said(folder: Path) -> None:
-    """Needed or not: the contract has it in the log at every start."""
+    """Needed or not, it is in the log at every start."""
     keys = [key for key in Defaults.model_fields if key.startswith("dangerously_")]
     more = "".join(f"    {key}: true\n" for key in keys)
     found = loaded(folder, text({"more": more}))

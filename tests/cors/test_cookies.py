@@ -1,4 +1,4 @@
-"""Set-Cookie rewritten by name; what is not named stays as it came (cors.md 32)."""
+"""Set-Cookie rewritten by name; what is not named stays as it came."""
 
 import pytest
 

@@ -171,7 +171,7 @@ def test_each_kind_of_pattern(origins: Origins, allowed: list[str], refused: lis
 
 
 def bent(member: str) -> Iterator[str]:
-    """Origins around an allowed one that are not it; cors.md 6 and 8."""
+    """Origins around an allowed one that are not it."""
     scheme, _, host = member.partition("://")
     yield from (member.upper(), member.title(), f"{scheme.upper()}://{host}", f"{scheme}://{host.upper()}")
     yield from (

@@ -95,7 +95,7 @@ VARIES = {
     "ours already": (b"Vary: Cookie, origin\r\n", b"Vary: Cookie, origin\r\n", b""),
     "ours twice": (b"Vary: Origin\r\nVARY: ORIGIN\r\n", b"", b"Vary: Origin\r\n"),
     "everything": (b"Vary: *\r\n", b"Vary: *\r\n", b""),
-    "everything and more": (b"Vary: Cookie\r\nVary: *\r\n", b"Vary: Cookie\r\nVary: *\r\n", b""),
+    "everything and more": (b"Vary: Cookie\r\nVary: *\r\n", b"", b"Vary: Cookie, *, Origin\r\n"),
     "nothing": (b"Vary:\r\n", b"", b"Vary: Origin\r\n"),
 }
 
