@@ -218,7 +218,9 @@ class World:
             connection = cast("ClientConnection", client.link.protocol)
             # Beside the backend's head, or the answers of our own to the heads of one turn.
             assert client.link.held <= client.link.traits.high + read + 2500, "too much waits for a client"
-            assert len(connection._buffer) <= PIPELINE + read, "too much of what a client sent is kept"
+            # An unfinished head may be as long as heads may be.
+            most = PIPELINE if connection.exchange else self.engine.limits.header_bytes
+            assert len(connection._buffer) <= most + read, "too much of what a client sent is kept"
             exchange = connection.exchange
             if exchange is not None and exchange._kept is not None:
                 assert len(exchange._kept._content) <= PIPELINE + KEPT + 3 * read, (
