@@ -19,7 +19,7 @@ from corsproxy.cors.vocabulary import Reason
 from corsproxy.proxy.engine import Engine
 from corsproxy.proxy.record import Gauges, Record
 from corsproxy.proxy.tracing import Tracer
-from tests.proxy.strict import Message, Reading
+from tests.proxy.strict import Message, Overheard, Reading
 
 PATIENCE = 8.0  # by a steady clock: less than what any fault of ours would end by itself after
 LOOPBACK = Endpoint("127.0.0.1", 0)
@@ -80,18 +80,22 @@ class Peer:
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self.held = b""
+        self.overheard = Overheard()
         self._loop = asyncio.get_running_loop()
 
     async def send(self, data: bytes) -> None:
+        self.overheard.went(data)
         async with asyncio.timeout(PATIENCE):
             await self._loop.sock_sendall(self.sock, data)
 
     def send_some(self, data: bytes) -> int:
         """Send what the socket takes at once; return how much that was."""
         try:
-            return self.sock.send(data)
+            sent = self.sock.send(data)
         except BlockingIOError:
             return 0
+        self.overheard.went(data[:sent])
+        return sent
 
     async def some(self, most: int = 65536) -> bytes:
         """Return bytes as they come; none at the end. Raises ConnectionError for a reset."""
@@ -99,7 +103,9 @@ class Peer:
             held, self.held = self.held, b""
             return held
         async with asyncio.timeout(PATIENCE):
-            return await self._loop.sock_recv(self.sock, most)
+            data = await self._loop.sock_recv(self.sock, most)
+        self.overheard.came(data)
+        return data
 
     async def take(self, size: int) -> bytes:
         """Return exactly that many bytes; fewer only at the end."""
@@ -200,6 +206,7 @@ class TlsPeer(Peer):
         self._writer = writer
 
     async def send(self, data: bytes) -> None:
+        self.overheard.went(data)
         self._writer.write(data)
         async with asyncio.timeout(PATIENCE):
             await self._writer.drain()
@@ -209,7 +216,9 @@ class TlsPeer(Peer):
             held, self.held = self.held, b""
             return held
         async with asyncio.timeout(PATIENCE):
-            return await self._reader.read(most)
+            data = await self._reader.read(most)
+        self.overheard.came(data)
+        return data
 
     def close(self) -> None:
         self._writer.close()
@@ -268,7 +277,7 @@ class Backend:
     def __init__(self, endpoint: Endpoint = LOOPBACK, *, buffer: int = 0) -> None:
         self._sock = listening(endpoint, buffer=buffer)
         self.endpoint = endpoint if endpoint.path else Endpoint("127.0.0.1", self._sock.getsockname()[1])
-        self._peers: list[Peer] = []
+        self.peers: list[Peer] = []
 
     async def accept(self) -> Peer:
         async with asyncio.timeout(PATIENCE):
@@ -277,7 +286,7 @@ class Backend:
         if not self.endpoint.path:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         peer = Peer(sock)
-        self._peers.append(peer)
+        self.peers.append(peer)
         return peer
 
     def is_untouched(self) -> bool:
@@ -292,7 +301,7 @@ class Backend:
     def close(self) -> None:
         """Close everything; from now on connections are refused."""
         self._sock.close()
-        for peer in self._peers:
+        for peer in self.peers:
             peer.close()
 
 
@@ -410,3 +419,7 @@ class Stage:
         await until(lambda: self.engine.gauges() == NONE_OPEN)
         for _, sock in self._listeners:
             sock.close()
+        for client in self._clients:
+            client.overheard.read_responses()
+        for peer in self.backend.peers:
+            peer.overheard.read_requests()
