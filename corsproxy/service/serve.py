@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +35,7 @@ from corsproxy.service.notify import Notify
 from corsproxy.service.reload import Load, Reload
 from corsproxy.service.room import tell_room
 from corsproxy.service.stop import Stop
-from corsproxy.service.watches import Watches
+from corsproxy.service.watches import Watches, named_files
 
 __all__ = ["Plan", "serve"]
 
@@ -151,16 +151,18 @@ async def _serve(
         workers = Alone(settings, public, observer)
 
     async def adopt(settings: Settings) -> None:
+        named = named_files(settings)
         await workers.adopt(settings)
-        watches.follow(settings)
+        watches.follow(named)
 
     reload = Reload(settings, plan.load, adopt, observer, notify)
     watches = Watches(plan.watched, reload.notice, reload.ask)
     service = Service(workers, reload)
+    named = named_files(settings)
     await workers.open()
     try:
         async with _admin_pages(settings, service, admin, observer):
-            async with _reloading(reload, watches):
+            async with _reloading(reload, watches, named):
                 set_aside_what_stays()
                 _announce(settings, public, admin, observer)
                 notify.ready("serving")
@@ -207,9 +209,9 @@ async def _admin_pages(
 
 
 @asynccontextmanager
-async def _reloading(reload: Reload, watches: Watches) -> AsyncIterator[None]:
+async def _reloading(reload: Reload, watches: Watches, named: Mapping[Path, str]) -> AsyncIterator[None]:
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload.ask)
-    watches.start(reload.settings)
+    watches.start(reload.settings.source.sha256, named)
     task = asyncio.create_task(reload.run())
     try:
         yield

@@ -2,16 +2,17 @@
 
 Laws: a changed configuration is loaded once for its content; a changed candidate or PEM file has the
 configuration loaded as SIGHUP does, since its own text is the same. What is named no longer is watched no longer.
+What a file held is noted before it is read, so that one which changes in between has changed.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from corsproxy.config.settings import Settings
 from corsproxy.config.watch import Watch, fingerprint
 
-__all__ = ["Watches"]
+__all__ = ["Watches", "named_files"]
 
 
 class Watches:
@@ -25,24 +26,18 @@ class Watches:
         self._own: Watch | None = None
         self._named: dict[Path, Watch] = {}
 
-    def start(self, settings: Settings) -> None:
-        """Begin to look, knowing what was loaded."""
+    def start(self, loaded: str, named: Mapping[Path, str]) -> None:
+        """Begin to look, knowing what was loaded (SHA-256, hex), and as `follow`."""
         if self._path is not None:
-            self._own = self._watch(self._path, settings.source.sha256, self._notice)
-        self.follow(settings)
+            self._own = self._watch(self._path, loaded, self._notice)
+        self.follow(named)
 
-    def follow(self, settings: Settings) -> None:
-        """Look at the files that these settings name, and at no others."""
-        named: dict[Path, str | None] = dict.fromkeys(_pem_files(settings))
-        if settings.candidate is not None:
-            source = settings.candidate.source
-            named[Path(source.path)] = source.sha256
+    def follow(self, named: Mapping[Path, str]) -> None:
+        """Look at these of `named_files`, and at no others."""
         for path in self._named.keys() - named.keys():
             self._named.pop(path).stop()
         for path in named.keys() - self._named.keys():
-            loaded = named[path]
-            known = fingerprint(path) if loaded is None else loaded
-            self._named[path] = self._watch(path, known, lambda _: self._ask())
+            self._named[path] = self._watch(path, named[path], lambda _: self._ask())
 
     def stop(self) -> None:
         """Look no more; once this returns nothing is reported."""
@@ -54,6 +49,15 @@ class Watches:
         watch = Watch(path, known, lambda found: self._loop.call_soon_threadsafe(tell, found))
         watch.start()
         return watch
+
+
+def named_files(settings: Settings) -> dict[Path, str]:
+    """Give the files that settings name with the fingerprint of each: a candidate's as loaded, a PEM file's as of now."""
+    named = {path: fingerprint(path) for path in _pem_files(settings)}
+    if settings.candidate is not None:
+        source = settings.candidate.source
+        named[Path(source.path)] = source.sha256
+    return named
 
 
 def _pem_files(settings: Settings) -> set[Path]:

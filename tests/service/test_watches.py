@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from corsproxy.config.settings import Candidate, Endpoint, ServerTls, Settings, Source, Upstream, UpstreamTls
-from corsproxy.service.watches import Watches
+from corsproxy.service.watches import Watches, named_files
 
 PLAIN = Settings(
     source=Source("live.yaml", "live"),
@@ -55,18 +55,33 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> Looks:
 async def test_what_is_named_is_looked_at_and_at_the_end_nothing_is(looks: Looks) -> None:
     watches = Watches(Path("live.yaml"), lambda _: None, lambda: None)
     assert looks.at == {}
-    watches.start(FULL)
+    watches.start("live", named_files(FULL))
     pem = {name: f"of {name}" for name in ("tls.crt", "tls.key", "ca.pem")}
     assert looks.at == {"live.yaml": "live", "next.yaml": "next", **pem}
-    watches.follow(PLAIN)
+    watches.follow(named_files(PLAIN))
     assert looks.at == {"live.yaml": "live"}
-    watches.follow(FULL)
+    watches.follow(named_files(FULL))
     watches.stop()
     assert looks.at == {}
 
 
 async def test_without_a_file_of_its_own_there_is_none_to_look_at(looks: Looks) -> None:
     watches = Watches(None, lambda _: None, lambda: None)
-    watches.start(PLAIN)
+    watches.start("live", named_files(PLAIN))
     assert looks.at == {}
+    watches.stop()
+
+
+async def test_what_changes_after_it_was_noted_has_changed(
+    looks: Looks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pair that is renewed while workers are on their way to reading it is not taken for the one they have."""
+    watches = Watches(None, lambda _: None, lambda: None)
+    named = named_files(FULL)
+    monkeypatch.setattr("corsproxy.service.watches.fingerprint", lambda path: f"renewed {path}")
+    watches.start("live", named)
+    assert looks.at["tls.crt"] == "of tls.crt"
+    watches.follow({})
+    watches.follow(named)
+    assert looks.at["tls.key"] == "of tls.key"
     watches.stop()
