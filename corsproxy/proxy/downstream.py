@@ -419,17 +419,20 @@ class ClientConnection(asyncio.Protocol):
         if self.keep_alive:
             self.transport.close()
         else:
-            self.abort()
+            self._reset()
 
     def abort(self) -> None:
         """Break off at once, whatever is not sent yet."""
-        if self._is_cut:
-            return
-        self._is_cut = True
-        if self.keep_alive:
+        has_begun = self.exchange is not None and self.exchange.response_begun
+        if not self.keep_alive and (has_begun or self.transport.get_write_buffer_size()):
+            self._reset()
+        elif not self._is_cut:
             self.transport.abort()
-        else:
-            # The end of a close-delimited answer would look like a good end.
+
+    def _reset(self) -> None:
+        """Cut an answer that ends with the connection: an end in order would look like a good one."""
+        if not self._is_cut:
+            self._is_cut = True
             reset(self.transport, is_open=self.transport.get_write_buffer_size() > 0)
 
     def enter_tunnel(self, tunnel: "Tunnel") -> bytes:
