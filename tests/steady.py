@@ -99,12 +99,16 @@ class SteadyUvloop(uvloop.Loop):
         self.steady.go_on()
         while self._due and (self._due[0].cancelled() or self._due[0].when() <= self.time()):
             handle = heapq.heappop(self._due)
-            if not handle.cancelled():
-                self.call_soon(handle._run)
+            self.call_soon(_run, handle)
         if self._due:
             self._beat_later()
         else:
             self._is_beating = False
+
+
+def _run(handle: asyncio.TimerHandle) -> None:
+    if not handle.cancelled():  # by one that came in the same turn
+        handle._run()
 
 
 def skip(seconds: float) -> None:

@@ -47,6 +47,25 @@ def test_timers_come_in_their_order_and_not_before_their_time(loop: Loop) -> Non
 
 
 @LOOPS
+def test_one_that_is_cancelled_by_another_of_the_same_turn_does_not_come(loop: Loop) -> None:
+    async def wait() -> tuple[list[str], list[object]]:
+        met: list[str] = []
+        troubles: list[object] = []
+        running = asyncio.get_running_loop()
+        running.set_exception_handler(lambda _, context: troubles.append(context))
+        at = running.time() + STEP
+        later: list[asyncio.TimerHandle] = []
+        running.call_at(at, lambda: later.pop().cancel())
+        later.append(running.call_at(at + STEP / 100, met.append, "second"))
+        skip(1)
+        await asyncio.sleep(2 * STEP)
+        return met, troubles
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        assert runner.run(wait()) == ([], [])
+
+
+@LOOPS
 def test_it_goes_on_where_nothing_waits(loop: Loop) -> None:
     async def spin() -> None:
         running = asyncio.get_running_loop()
