@@ -185,7 +185,9 @@ class World:
             may_dial = pool._has_room and pool.queued > len(pool._connecting)
             assert not (pool._waiting and pool._waiting[0].is_sent and may_dial), "a wake-up was lost"
             # A place of those for uploads falls free when one is sent, and that is looked for once a period.
-            is_due = is_due or bool(pool._waiting and pool._due() >= 0 and (may_dial or pool._idle))
+            if pool._waiting and (at := pool._due()) >= 0:
+                # One that was used before is no place for who is sent once more: that one waits for its own dial.
+                is_due = is_due or may_dial or bool(pool._idle and not pool._waiting[at].wants_fresh)
             for waiting in pool._waiting:
                 limit = self._longest_wait + 2 * engine._period
                 assert now - waiting.waiting_since <= limit, "the queue keeps somebody past the timeout"
